@@ -5,8 +5,7 @@ from pathlib import Path
 from random import Random
 
 import torch
-import yaml
-from demo_training.corpus import load_sentences, load_topics
+from demo_training.corpus import load_sentences, load_topics, read_yaml
 from demo_training.lessons import School, batches
 from demo_training.network import MAXIMUM_LENGTH, new_network
 from demo_training.rewording import load_rewording
@@ -47,7 +46,7 @@ def load_school(corpus: Path) -> School:
     """All that is taught, from the folder `corpus`; every answer is a plain sentence too."""
     topics = load_topics(corpus)
     answers = sorted({exchange.answer for topic in topics for exchange in topic.exchanges()})
-    systems = yaml.safe_load((corpus / "wordings.yaml").read_text(encoding="utf-8"))["systems"]
+    systems = read_yaml(corpus / "wordings.yaml")["systems"]
     return School(topics, [*load_sentences(corpus), *answers], systems, load_rewording(corpus))
 
 

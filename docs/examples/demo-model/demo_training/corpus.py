@@ -11,22 +11,26 @@ import yaml
 
 @dataclass(frozen=True)
 class Exchange:
-    """One question and the answer that belongs to it."""
+    """One question and its answer; the answer hangs on the words in `fixed` (lower case), so they must stay as they are."""
 
     question: str
     answer: str
+    fixed: frozenset[str]
 
 
 @dataclass(frozen=True)
 class Topic:
     """Differently worded questions that share their answers.
 
-    `facts` fill the braces of questions and answers (one mapping per row of a table); a topic without a table has one
-    empty fact. `share` is how often the topic is drawn, relative to a topic of share 1.
+    `asked` was written for this topic, `about` are the general wordings with each of its `names`. `facts` fill the
+    braces of questions and answers (one mapping per row of a table; one empty mapping where there is no table).
+    `share` is how often the topic is drawn, relative to a topic of share 1.
     """
 
     name: str
-    questions: tuple[str, ...]
+    names: tuple[str, ...]
+    asked: tuple[str, ...]
+    about: tuple[str, ...]
     answers: tuple[str, ...]
     facts: tuple[Mapping[str, str], ...]
     share: float
@@ -34,22 +38,26 @@ class Topic:
     def exchanges(self) -> Iterator[Exchange]:
         """Every question with every answer that fits it."""
         for fact in self.facts:
-            for question in self.questions:
+            for question in (*self.asked, *self.about):
                 for answer in self.answers:
-                    yield Exchange(question.format_map(fact), answer.format_map(fact))
+                    yield self._exchange(question, answer, fact)
 
     def draw(self, random: Random) -> Exchange:
-        """One exchange by chance."""
-        fact = random.choice(self.facts)
-        question, answer = random.choice(self.questions), random.choice(self.answers)
-        return Exchange(question.format_map(fact), answer.format_map(fact))
+        """One exchange by chance; a question of its own is as likely as a general wording."""
+        kinds = [kind for kind in (self.asked, self.about) if kind]
+        question = random.choice(random.choice(kinds))
+        return self._exchange(question, random.choice(self.answers), random.choice(self.facts))
+
+    def _exchange(self, question: str, answer: str, fact: Mapping[str, str]) -> Exchange:
+        fixed = " ".join([*self.names, *fact.values()]).lower().split()
+        return Exchange(question.format_map(fact), answer.format_map(fact), frozenset(fixed))
 
 
 def load_topics(folder: Path) -> list[Topic]:
     """All topics of the YAML files in `folder/topics`, in a fixed order."""
-    about = _read(folder / "wordings.yaml")["about_a_name"]
+    wordings = read_yaml(folder / "wordings.yaml")["about_a_name"]
     files = sorted((folder / "topics").glob("*.yaml"))
-    return [_topic(entry, about) for file in files for entry in _read(file)]
+    return [_topic(entry, wordings) for file in files for entry in read_yaml(file)]
 
 
 def load_sentences(folder: Path) -> list[str]:
@@ -58,18 +66,20 @@ def load_sentences(folder: Path) -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
-def _topic(entry: dict[str, Any], about: list[str]) -> Topic:
-    """A topic from its YAML entry; every name under `called` is asked about in all the general wordings."""
-    named = [wording.format(name=name) for name in entry.get("called", []) for wording in about]
+def read_yaml(file: Path) -> Any:
+    """The content of one YAML file."""
+    return yaml.safe_load(file.read_text(encoding="utf-8"))
+
+
+def _topic(entry: dict[str, Any], wordings: list[str]) -> Topic:
+    names = tuple(entry.get("called", []))
     rows = [dict(zip(entry["columns"], map(str, row), strict=True)) for row in entry.get("rows", [])]
     return Topic(
         name=entry["topic"],
-        questions=tuple([*entry.get("ask", []), *named]),
+        names=names,
+        asked=tuple(entry.get("ask", [])),
+        about=tuple(wording.format(name=name) for name in names for wording in wordings),
         answers=tuple(entry["answer"]),
         facts=tuple(rows or [{}]),
         share=entry.get("share", 1.0),
     )
-
-
-def _read(file: Path) -> Any:
-    return yaml.safe_load(file.read_text(encoding="utf-8"))

@@ -45,7 +45,7 @@ class School:
     def _exchange(self, random: Random) -> list[Piece]:
         topic = random.choices(self.topics, weights=[topic.share for topic in self.topics])[0]
         exchange = topic.draw(random)
-        question = self.rewording.reword(exchange.question, random)
+        question = self.rewording.reword(exchange, random)
         return [
             Piece(ROLES["user"], question, QUESTION_WEIGHT),
             Piece(ROLES["assistant"], exchange.answer, ANSWER_WEIGHT),

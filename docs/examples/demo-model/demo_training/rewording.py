@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-import yaml
+from .corpus import Exchange, read_yaml
 
 WORD = re.compile(r"[A-Za-z']+")
 
@@ -20,14 +20,15 @@ class Rewording:
     droppable: frozenset[str]
     synonyms: Mapping[str, Sequence[str]]
 
-    def reword(self, question: str, random: Random) -> str:
-        """The same question as another person would type it."""
+    def reword(self, exchange: Exchange, random: Random) -> str:
+        """The question of `exchange` as another person would type it."""
+        question, fixed = exchange.question, exchange.fixed
         if random.random() < 0.4:
-            question = self._exchange_words(question, random)
+            question = self._replace_words(question, fixed, random)
         if random.random() < 0.25:
-            question = self._drop_words(question, random)
+            question = self._drop_words(question, fixed, random)
         if random.random() < 0.1:
-            question = _mistype(question, random)
+            question = _mistype(question, fixed, random)
         question = _punctuate(question, random)
         if random.random() < 0.3:
             question = f"{random.choice(self.openers)} {_lower_first(question)}"
@@ -35,21 +36,23 @@ class Rewording:
             question = f"{question} {random.choice(self.closers)}"
         return _recase(question, random)
 
-    def _exchange_words(self, question: str, random: Random) -> str:
+    def _replace_words(self, question: str, fixed: frozenset[str], random: Random) -> str:
         def other(match: re.Match[str]) -> str:
-            group = self.synonyms.get(match[0].lower())
+            word = match[0].lower()
+            group = self.synonyms.get(word) if word not in fixed else None
             return random.choice(group) if group and random.random() < 0.5 else match[0]
 
         return WORD.sub(other, question)
 
-    def _drop_words(self, question: str, random: Random) -> str:
-        kept = [w for w in question.split() if w.lower() not in self.droppable or random.random() < 0.6]
+    def _drop_words(self, question: str, fixed: frozenset[str], random: Random) -> str:
+        droppable = self.droppable - fixed
+        kept = [word for word in question.split() if word.lower() not in droppable or random.random() < 0.6]
         return " ".join(kept) if kept else question
 
 
 def load_rewording(folder: Path) -> Rewording:
     """The rewording that `folder/wordings.yaml` describes."""
-    text = yaml.safe_load((folder / "wordings.yaml").read_text(encoding="utf-8"))
+    text = read_yaml(folder / "wordings.yaml")
     synonyms = {word: group for group in text["synonyms"] for word in group}
     return Rewording(text["openers"], text["closers"], frozenset(text["droppable"]), synonyms)
 
@@ -60,9 +63,9 @@ def _lower_first(text: str) -> str:
     return text if second.isupper() else text[:1].lower() + text[1:]
 
 
-def _mistype(text: str, random: Random) -> str:
+def _mistype(text: str, fixed: frozenset[str], random: Random) -> str:
     """Two neighbouring letters of one longer word change places."""
-    long_words = [match for match in WORD.finditer(text) if len(match[0]) > 4]
+    long_words = [match for match in WORD.finditer(text) if len(match[0]) > 4 and match[0].lower() not in fixed]
     if not long_words:
         return text
     word = random.choice(long_words)

@@ -1,0 +1,39 @@
+"""Names that more than one part of Fairlead spells."""
+
+API_GROUP = "fairlead.dev"
+API_VERSION_NAME = "v1alpha1"
+API_VERSION = f"{API_GROUP}/{API_VERSION_NAME}"
+KIND = "ModelDeployment"
+PLURAL = "modeldeployments"
+SINGULAR = "modeldeployment"
+SHORT_NAME = "mdep"
+
+MAX_NAME_LENGTH = 40
+"""Longest ModelDeployment name: a RayService's is at most 47 characters, and children add a suffix."""
+
+HOP_HEADER = "x-fairlead-hop"
+"""Carries the secret of the hop from gateway to replica."""
+
+REQUEST_ID_HEADER = "x-request-id"
+
+DEFAULT_GATEWAY_PORT = 8080
+
+REPLICA_DEPLOYMENT = "replica"
+"""The one Serve deployment of each application."""
+
+IMPORT_PATH = "fairlead_serving.app:build"
+"""What Ray Serve imports to build an application."""
+
+JWT_ISSUER = "fairlead"
+JWT_AUDIENCE = "fairlead"
+TENANT_CLAIM = "tenant"
+
+
+def application_name(deployment: str) -> str:
+    """Return the Serve application's name for a ModelDeployment."""
+    return deployment
+
+
+def route_prefix(deployment: str) -> str:
+    """Return the path below which a ModelDeployment's replicas answer, on one machine and in a cluster alike."""
+    return f"/{deployment}"

@@ -1,0 +1,71 @@
+"""Where a model's weights lie, as one URI."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal, cast, get_args
+
+from fairlead_contract.mistakes import mistake
+
+Scheme = Literal["hf", "file", "pvc", "s3", "oci"]
+LOCAL_SCHEMES: tuple[Scheme, ...] = ("hf", "file")
+"""Schemes that work on one machine; the others need what a cluster offers."""
+
+_URI = re.compile(r"^(?P<scheme>[a-z0-9]+)://(?P<rest>.+)$", re.DOTALL)
+_FORMS: dict[Scheme, tuple[re.Pattern[str], str]] = {
+    "hf": (
+        re.compile(r"^(?P<location>[\w][\w.-]*/[\w][\w.-]*)(@(?P<revision>[\w][\w./-]*))?$", re.ASCII),
+        "write hf://organisation/name or hf://organisation/name@revision",
+    ),
+    "file": (
+        re.compile(r"^(?P<location>(/|\./|\.\./)[^\0@]*)(?P<revision>$)"),
+        "write file:///folder or file://./folder",
+    ),
+    "pvc": (
+        re.compile(r"^(?P<location>[a-z0-9]([a-z0-9.-]*[a-z0-9])?(/[^\0@]*)?)(?P<revision>$)"),
+        "write pvc://claim/folder",
+    ),
+    "s3": (
+        re.compile(r"^(?P<location>[a-z0-9][a-z0-9.-]+(/[^\0]*)?)(?P<revision>$)"),
+        "write s3://bucket/prefix",
+    ),
+    "oci": (
+        re.compile(r"^(?P<location>[a-z0-9][\w.:/-]*?)(@(?P<revision>sha256:[0-9a-f]{64}))?$", re.ASCII),
+        "write oci://registry/image@sha256:digest or oci://registry/image:tag",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One parsed source."""
+
+    scheme: Scheme
+    location: str
+    """What follows the scheme, without a revision: a repository, a folder, a claim, a bucket, an image."""
+
+    revision: str | None
+    """Branch, tag or commit for hf, digest for oci, else None."""
+
+    @property
+    def needs_cluster(self) -> bool:
+        """Whether one machine alone cannot offer it."""
+        return self.scheme not in LOCAL_SCHEMES
+
+
+def parse_source(uri: str) -> Source:
+    """Read a source.
+
+    Raises:
+        pydantic_core.PydanticCustomError: A mistake, for pydantic to collect.
+    """
+    match = _URI.match(uri)
+    schemes = get_args(Scheme)
+    if not match or match["scheme"] not in schemes:
+        known = ", ".join(f"{scheme}://" for scheme in schemes)
+        raise mistake(f"is {uri!r}", f"start it with one of: {known}")
+    scheme = cast("Scheme", match["scheme"])
+    pattern, remedy = _FORMS[scheme]
+    form = pattern.match(match["rest"])
+    if not form:
+        raise mistake(f"is {uri!r}", remedy)
+    return Source(scheme, form["location"], form["revision"] or None)

@@ -1,0 +1,36 @@
+"""Names of the metrics that Fairlead exports, with their units; no SDK calls.
+
+The replica's gauges leave through Ray's metrics agent, which puts `ray_` before each name. They work before the
+replica's HTTP port is open, and they are how `fairlead status` and the operator learn what an engine said of itself.
+"""
+
+REPLICA_PHASE = "fairlead_replica_phase"
+"""1 for the phase a replica is in; labels model, replica, phase."""
+
+DOWNLOAD_BYTES = "fairlead_download_bytes"
+DOWNLOAD_TOTAL_BYTES = "fairlead_download_total_bytes"
+
+STARTUP_SECONDS = "fairlead_startup_seconds"
+"""Seconds from the start of loading until the engine could answer."""
+
+KV_CACHE_TOKENS = "fairlead_kv_cache_tokens"
+"""Tokens that fit into the engine's KV cache."""
+
+MAX_MODEL_LEN = "fairlead_max_model_len"
+"""Tokens that one request may hold, prompt and answer together."""
+
+ENGINE_RANK = "fairlead_engine_rank"
+"""1 for each tensor- or pipeline-parallel rank; labels model, replica, rank, pid."""
+
+GATEWAY_REQUESTS = "fairlead_request_total"
+GATEWAY_DURATION_SECONDS = "fairlead_request_duration_seconds"
+GATEWAY_TTFT_SECONDS = "fairlead_request_ttft_seconds"
+GATEWAY_INPUT_TOKENS = "fairlead_request_input_tokens_total"
+GATEWAY_OUTPUT_TOKENS = "fairlead_request_output_tokens_total"
+GATEWAY_CACHED_TOKENS = "fairlead_request_cached_tokens_total"
+GATEWAY_RUNNING = "fairlead_request_running"
+GATEWAY_LIMITED = "fairlead_ratelimit_rejected_total"
+GATEWAY_CACHE = "fairlead_cache_lookups_total"
+GATEWAY_LIMITER_UP = "fairlead_limiter_up"
+GATEWAY_CONFIG_RELOADS = "fairlead_config_reloads_total"
+GATEWAY_UPSTREAM_RETRIES = "fairlead_upstream_retries_total"

@@ -1,0 +1,41 @@
+import pytest
+
+from fairlead_contract.errors import ManifestError
+from fairlead_contract.tenants import Limits, parse_tenants
+
+GOOD = """
+plans:
+  default: {requestsPerMinute: 600, tokensPerMinute: 1000}
+tenants:
+  local: {plan: default}
+  acme: {plan: default, limits: {requestsPerMinute: 5}}
+"""
+
+
+def test_smallest_limit_holds() -> None:
+    """A tenant has the smaller of its own limit and its plan's."""
+    tenants = parse_tenants(GOOD, where="tenants.yaml")
+
+    assert tenants.limits_of("local") == Limits(requests_per_minute=600, tokens_per_minute=1000)
+    assert tenants.limits_of("acme") == Limits(requests_per_minute=5, tokens_per_minute=1000)
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("", "mapping"),
+        ("plans: {}\ntenants: {a: {plan: gold}}", "tenants.a.plan: plan 'gold' is not declared; write one of: none"),
+        ("plans: {a: {rpm: 1}}\ntenants: {}", "plans.a.rpm: is not a known field"),
+        ("plans: {a: {requestsPerMinute: '1'}}\ntenants: {}", "without quotes"),
+        ("plans: {a: {requestsPerMinute: 0}}\ntenants: {}", "at least 1"),
+        ("plans: {a: {}}\ntenants: {'A B': {plan: a}}", "form"),
+        ("plans: {a: {}}\ntenants: {b: {}}", "tenants.b.plan: is missing"),
+        ("plans: [", "not valid YAML"),
+    ],
+)
+def test_wrong_file(text: str, words: str) -> None:
+    """A wrong tenants file is refused with a line that says why."""
+    with pytest.raises(ManifestError) as refused:
+        parse_tenants(text, where="tenants.yaml")
+
+    assert words in str(refused.value)
