@@ -1,0 +1,113 @@
+"""A load of parallel streams that costs little itself: raw sockets, frames counted without parsing them.
+
+Each worker keeps one connection and sends its requests one after the other, so that the number of parallel streams is
+constant while the load lasts.
+"""
+
+import asyncio
+import json
+import time
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+_PREFIX = b"data: "
+_LAST = b"data: [DONE]"
+_USAGE = b'"completion_tokens":'
+_BUFFER_BYTES = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a load goes."""
+
+    url: str
+    model: str
+    token: str | None = None
+
+
+@dataclass(slots=True)
+class Sample:
+    """What one round of a load saw."""
+
+    tokens: int = 0
+    requests: int = 0
+    failures: list[str] = field(default_factory=list)
+    ttft_s: list[float] = field(default_factory=list)
+    elapsed_s: float = 0.0
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Tokens of finished streams over the time of the round."""
+        return self.tokens / self.elapsed_s
+
+
+async def run(target: Target, *, streams: int, requests: int, tokens: int) -> Sample:
+    """Send `requests` streamed chat requests of `tokens` tokens each over `streams` parallel connections."""
+    sample = Sample()
+    queue = list(range(requests))
+    started = time.perf_counter()
+    async with asyncio.TaskGroup() as group:
+        for _ in range(streams):
+            group.create_task(_worker(target, queue, tokens, sample))
+    sample.elapsed_s = time.perf_counter() - started
+    return sample
+
+
+async def _worker(target: Target, queue: list[int], tokens: int, sample: Sample) -> None:
+    address = urlsplit(target.url)
+    reader, writer = await asyncio.open_connection(address.hostname, address.port, limit=_BUFFER_BYTES)
+    try:
+        while queue:
+            await _stream(reader, writer, _request(target, queue.pop(), tokens), sample)
+    finally:
+        writer.close()
+        await writer.wait_closed()
+
+
+def _request(target: Target, number: int, tokens: int) -> bytes:
+    body = json.dumps(
+        {
+            "model": target.model,
+            # Different prompts, and no fixed seed or temperature 0: no arm may answer from a cache of responses.
+            "messages": [{"role": "user", "content": f"Question {number}: what is a gateway?"}],
+            "max_tokens": tokens,
+            "ignore_eos": True,
+            "temperature": 0.7,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+    ).encode()
+    authorization = f"Authorization: Bearer {target.token}\r\n" if target.token else ""
+    head = (
+        f"POST /v1/chat/completions HTTP/1.1\r\nHost: {urlsplit(target.url).netloc}\r\n{authorization}"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+async def _stream(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes, sample: Sample) -> None:
+    sent = time.perf_counter()
+    writer.write(request)
+    head = await reader.readuntil(b"\r\n\r\n")
+    if not head.startswith(b"HTTP/1.1 200"):
+        raise RuntimeError(f"{head.decode(errors='replace')}{(await reader.read(2000)).decode(errors='replace')}")
+    first: float | None = None
+    received = bytearray()
+    while not received.endswith(b"0\r\n\r\n"):
+        chunk = await reader.read(_BUFFER_BYTES)
+        if not chunk:
+            raise ConnectionError("the stream was cut")
+        if first is None and _PREFIX in chunk:
+            first = time.perf_counter()
+        received += chunk
+    sample.requests += 1
+    if _LAST not in received or first is None:
+        sample.failures.append(bytes(received[-300:]).decode(errors="replace"))
+        return
+    sample.ttft_s.append(first - sent)
+    sample.tokens += _completion_tokens(received)
+
+
+def _completion_tokens(received: bytearray) -> int:
+    at = received.rindex(_USAGE) + len(_USAGE)
+    return int(received[at : at + 12].split(b",")[0].split(b"}")[0])
