@@ -38,7 +38,6 @@ def command_line(spec: ReplicaSpec, model_folder: str) -> list[str]:
         "enable-log-requests": False,
         "disable-uvicorn-access-log": True,
         "disable-fastapi-docs": True,
-        "disable-log-stats": False,
     }
     arguments = dict(_RUNNERS[spec.task]) | spec.engine_arguments | owned
     return [word for name, value in arguments.items() for word in _words(name, value)]

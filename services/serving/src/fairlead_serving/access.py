@@ -1,0 +1,96 @@
+"""The replica's door: who may come in, and to which routes of vLLM's application.
+
+Plain ASGI, so that a request costs two comparisons and a streamed token costs nothing.
+"""
+
+import hmac
+import json
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from fairlead_contract.errors import FairleadError, PermissionDenied, Unauthenticated, UnknownRoute
+from fairlead_contract.names import HOP_HEADER
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_INFERENCE_PATHS = (
+    "/v1/chat/completions",
+    "/v1/completions",
+    "/v1/responses",
+    "/v1/messages",
+    "/v1/messages/count_tokens",
+    "/v1/embeddings",
+    "/rerank",
+    "/v1/rerank",
+    "/v2/rerank",
+    "/score",
+    "/v1/score",
+    "/v1/audio/transcriptions",
+    "/v1/audio/translations",
+    "/tokenize",
+    "/detokenize",
+)
+
+ALLOWED_ROUTES = frozenset(
+    {("POST", path) for path in _INFERENCE_PATHS} | {("GET", "/v1/models"), ("GET", "/health")}
+)
+"""Everything else that vLLM's application offers, above all its administration, does not exist from outside."""
+
+
+class HopGuard:
+    """Lets in only requests that carry the hop secret, and takes it off before anything else can see it."""
+
+    def __init__(self, app: ASGIApp, secret: str) -> None:
+        self._app = app
+        self._secret = secret.encode("ascii")
+        self._header = HOP_HEADER.encode("ascii")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            return await self._app(scope, receive, send)
+        carried = [value for name, value in scope["headers"] if name == self._header]
+        if not carried:
+            return await refuse(scope, send, Unauthenticated(f"a replica is called with the header {HOP_HEADER}"))
+        if len(carried) > 1 or not hmac.compare_digest(carried[0], self._secret):
+            return await refuse(scope, send, PermissionDenied(f"the header {HOP_HEADER} is not this replica's secret"))
+        scope["headers"] = [header for header in scope["headers"] if header[0] != self._header]
+        await self._app(scope, receive, send)
+
+
+class RouteFilter:
+    """Answers 404 for every route that is not in `ALLOWED_ROUTES`."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan" or is_allowed(scope):
+            return await self._app(scope, receive, send)
+        await refuse(scope, send, UnknownRoute("a replica has no such route; it serves inference only"))
+
+
+def is_allowed(scope: Scope) -> bool:
+    """Tell whether an ASGI scope is an HTTP request for one of `ALLOWED_ROUTES`, below the application's prefix."""
+    if scope["type"] != "http":
+        return False
+    path = scope["path"].removeprefix(scope.get("root_path", ""))
+    return (scope["method"], path) in ALLOWED_ROUTES
+
+
+async def refuse(scope: Scope, send: Send, error: FairleadError) -> None:
+    """Answer an HTTP request with an error, or close a websocket before it opens."""
+    if scope["type"] == "websocket":
+        return await send({"type": "websocket.close", "code": 1008})
+    body = json.dumps({"error": {"message": error.message, "type": "invalid_request_error", "code": error.code}}).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": error.http_status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def guarded(app: ASGIApp, secret: str) -> ASGIApp:
+    """Return the application behind its door: first the secret, then the routes."""
+    return HopGuard(RouteFilter(app), secret)

@@ -1,0 +1,20 @@
+"""What Ray Serve imports: `fairlead_serving.app:build`."""
+
+from typing import Any
+
+from fairlead_contract.replica import ReplicaSpec
+from ray import serve
+
+from fairlead_serving.replica import Replica
+
+
+def build(args: dict[str, Any]) -> serve.Application:
+    """Return the Serve application of one ModelDeployment.
+
+    Args:
+        args: A `ReplicaSpec` as JSON-able values; all else (bounds, time-outs, health periods) is Serve's configuration.
+
+    Raises:
+        pydantic.ValidationError: if `args` is no `ReplicaSpec`.
+    """
+    return Replica.bind(ReplicaSpec.model_validate(args).model_dump(mode="json"))

@@ -1,0 +1,186 @@
+"""One vLLM engine: the only module that imports vllm.
+
+Everything of vLLM that Fairlead relies on is here: the parser of its command line, `AsyncLLM`, its HTTP application, the
+statistics that it records each step, and its shutdown.
+"""
+
+import argparse
+import logging
+import time
+from typing import Any, NoReturn
+
+from fairlead_contract.errors import EngineStartFailed
+from fairlead_contract.replica import ReplicaSpec
+from vllm.engine.arg_utils import AsyncEngineArgs
+from vllm.entrypoints.launchers.api_server.app_state import init_app_state
+from vllm.entrypoints.launchers.app import build_app
+from vllm.entrypoints.launchers.cli_args import make_arg_parser, validate_parsed_serve_args
+from vllm.utils.argparse_utils import FlexibleArgumentParser
+from vllm.v1.engine.async_llm import AsyncLLM
+from vllm.v1.metrics.loggers import StatLoggerBase
+from vllm.v1.metrics.ray_wrappers import RayPrometheusStatLogger
+
+from fairlead_serving.access import ASGIApp
+from fairlead_serving.engine_arguments import command_line, plain_name, refuse_unknown
+from fairlead_serving.health import Reading
+from fairlead_serving.processes import EngineProcesses
+from fairlead_serving.startup import EngineFacts
+
+logger = logging.getLogger(__name__)
+
+
+class _Parser(FlexibleArgumentParser):  # type: ignore[misc] - vllm ships no types
+    """vLLM's parser, but a mistake is an exception instead of the end of the process."""
+
+    def error(self, message: str) -> NoReturn:
+        raise EngineStartFailed(f"spec.engine.arguments: {' '.join(message.split())}", param="spec.engine.arguments")
+
+
+def known_arguments() -> frozenset[str]:
+    """Return the names of all arguments that `vllm serve` takes, in kebab-case."""
+    return frozenset(plain_name(option) for option in _parser()._option_string_actions if option.startswith("--"))
+
+
+def parse_arguments(spec: ReplicaSpec, model_folder: str) -> argparse.Namespace:
+    """Return vLLM's parsed command line for a replica.
+
+    Raises:
+        EngineStartFailed: if an argument is unknown, owned by the platform or has a wrong value.
+    """
+    words = command_line(spec, model_folder)
+    refuse_unknown(spec.engine_arguments.keys(), known_arguments())
+    arguments: argparse.Namespace = _parser().parse_args(words)
+    validate_parsed_serve_args(arguments)
+    return arguments
+
+
+class VllmEngine:
+    """A started engine and its HTTP application.
+
+    `start` blocks for as long as the model loads; call it in a thread. All else belongs on the event loop.
+    """
+
+    def __init__(self, client: AsyncLLM, arguments: argparse.Namespace, steps: "StepCounter", started_s: float) -> None:
+        self._client = client
+        self._arguments = arguments
+        self._steps = steps
+        self._processes = EngineProcesses()
+        self._probes = 0
+        self.facts = self._facts(started_s)
+
+    @classmethod
+    def start(cls, spec: ReplicaSpec, model_folder: str) -> "VllmEngine":
+        """Load a model and return when it can answer.
+
+        Raises:
+            EngineStartFailed: if the specification's arguments are wrong.
+            Exception: whatever vLLM raises; `diagnosis` tells what it means.
+        """
+        begun = time.monotonic()
+        arguments = parse_arguments(spec, model_folder)
+        config = AsyncEngineArgs.from_cli_args(arguments).create_engine_config()
+        steps = StepCounter()
+        client = AsyncLLM.from_vllm_config(config, stat_loggers=[RayPrometheusStatLogger, steps.logger])
+        return cls(client, arguments, steps, time.monotonic() - begun)
+
+    async def application(self) -> ASGIApp:
+        """Return vLLM's own HTTP application on this engine."""
+        tasks = await self._client.get_supported_tasks()
+        application = build_app(self._arguments, tasks, self._client.model_config)
+        await init_app_state(self._client, application.state, self._arguments, tasks)
+        return application  # type: ignore[no-any-return] - vllm ships no types
+
+    def reading(self) -> Reading:
+        """Look at the engine."""
+        pending = self._client.get_num_unfinished_requests() + self._probes
+        return Reading(
+            alive=not self._client.errored,
+            pending=pending,
+            progress=self._steps.count,
+            working=pending > 0 and self._processes.are_working(),
+        )
+
+    async def probe(self) -> None:
+        """Ask the engine's core for a sign of life; counts as pending until it is answered."""
+        self._probes += 1
+        try:
+            await self._client.is_sleeping()
+            self._steps.count += 1
+        except Exception as error:
+            logger.warning("the engine's core did not answer a probe: %s", error)
+        finally:
+            self._probes -= 1
+
+    @property
+    def pending(self) -> int:
+        """Requests that wait for an answer."""
+        return int(self._client.get_num_unfinished_requests())
+
+    def kill(self) -> None:
+        """End all of its processes at once, stopped ones too."""
+        self._processes.kill()
+
+    def shutdown(self) -> None:
+        """Shut the engine down in order, then make sure that no process of it is left."""
+        self._processes.refresh()
+        self._client.shutdown(timeout=5.0)
+        self._processes.kill()
+
+    def _facts(self, started_s: float) -> EngineFacts:
+        config = self._client.vllm_config
+        tensor = config.parallel_config.tensor_parallel_size
+        return EngineFacts(
+            startup_s=started_s,
+            kv_cache_tokens=config.cache_config.kv_cache_size_tokens or 0,
+            max_model_len=config.model_config.max_model_len,
+            ranks=tuple(self._processes.ranks(tensor)),
+        )
+
+
+class StepCounter:
+    """Counts the engine's steps that moved something.
+
+    vLLM records statistics after every step, also after those of a chunked prefill, which produce no token yet: then the
+    share of the KV cache in use has changed. A step in which requests only wait for their grammar counts too: the core
+    is alive and will take them up.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._last: tuple[int, int, float] | None = None
+
+    def logger(self, *_: object) -> StatLoggerBase:
+        """Return a statistics logger for one engine core; vLLM calls this as a factory."""
+        return _StepLogger(self)
+
+    def step(self, scheduler: Any, iteration: Any) -> None:
+        """Take one step's statistics; either may be None."""
+        if iteration is not None and (iteration.num_generation_tokens or iteration.num_prompt_tokens):
+            self.count += 1
+        elif scheduler is not None:
+            self._compare(scheduler)
+
+    def _compare(self, scheduler: Any) -> None:
+        seen = (scheduler.num_running_reqs, scheduler.num_waiting_reqs, scheduler.kv_cache_usage)
+        is_deferred = bool(scheduler.num_skipped_waiting_reqs) and not scheduler.num_running_reqs
+        if seen != self._last or is_deferred:
+            self._last = seen
+            self.count += 1
+
+
+class _StepLogger(StatLoggerBase):  # type: ignore[misc] - vllm ships no types
+    def __init__(self, counter: StepCounter) -> None:
+        self._counter = counter
+
+    def record(
+        self, scheduler_stats: Any, iteration_stats: Any, mm_cache_stats: Any = None, engine_idx: int = 0
+    ) -> None:
+        self._counter.step(scheduler_stats, iteration_stats)
+
+    def log_engine_initialized(self) -> None:
+        return
+
+
+def _parser() -> _Parser:
+    parser: _Parser = make_arg_parser(_Parser(description="a replica's engine"))
+    return parser
