@@ -2,9 +2,9 @@
 
     python -m fairlead_serving.request_fields services/gateway/src/fairlead_gateway/data/request_fields.json
 
-The gateway refuses every field that is in neither list, so that a misspelt field is told and not ignored. The lists come
-from vLLM's request models and from the OpenAI and Anthropic SDKs' request types, so an upgrade of either shows as a
-difference of this file.
+The gateway refuses every field that is in neither list, so that a misspelt field is told and not ignored. The lists
+come from vLLM's request models and from the OpenAI and Anthropic SDKs' request types, so an upgrade of either shows
+as a difference of this file.
 """
 
 import json

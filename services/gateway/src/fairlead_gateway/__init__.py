@@ -1,0 +1,1 @@
+"""The gateway: one authenticated API in front of every model."""

@@ -1,0 +1,1 @@
+"""What the gateway answers itself, as FastAPI routes; inference goes past it."""

@@ -1,0 +1,45 @@
+"""What the API's routes need of the running gateway."""
+
+from collections.abc import Callable
+from typing import Annotated, Protocol, cast
+
+from fastapi import Depends, Request
+
+from fairlead_gateway.auth import Authenticator
+from fairlead_gateway.catalog import Catalog
+from fairlead_gateway.principal import Principal
+
+
+class Services(Protocol):
+    """The part of the gateway's runtime that the API uses."""
+
+    @property
+    def authenticator(self) -> Authenticator:
+        """Who is asking."""
+
+    @property
+    def catalog(self) -> Catalog:
+        """What there is to ask for."""
+
+    @property
+    def draining(self) -> Callable[[], bool]:
+        """Whether the gateway has been told to stop."""
+
+
+def services(request: Request) -> Services:
+    """Return the services that the application was created with."""
+    return cast("Services", request.app.state.services)
+
+
+async def authenticated(request: Request, service: Annotated[Services, Depends(services)]) -> Principal:
+    """Return who is asking.
+
+    Raises:
+        Unauthenticated: Nobody we know.
+    """
+    headers = request.scope["headers"]
+    return service.authenticator.authenticate(headers, request.scope.get("query_string", b""))
+
+
+GatewayServices = Annotated[Services, Depends(services)]
+Caller = Annotated[Principal, Depends(authenticated)]

@@ -1,0 +1,182 @@
+"""The exact response cache: the same deterministic question of the same tenant, answered without the engine.
+
+An entry's key is an HMAC over everything that the answer depends on: the tenant, the model and its revision, the
+endpoint, and every field of the request by its exact bytes, except those that only name the caller. Streamed and whole
+answers are apart. Values carry their key and tenant, which are compared on reading: an answer that ended up under a
+foreign key, for whatever reason, is not given out. Only whole, successful answers are kept.
+
+Asked for by a client with `Cache-Control`: `no-store` neither reads nor keeps, `no-cache` keeps but does not read
+(RFC 9111, section 5.2.1).
+"""
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib.resources import files
+
+import msgspec
+from redis.asyncio import Redis
+
+from fairlead_contract.routing import Route
+from fairlead_gateway.call import Call
+from fairlead_gateway.endpoints import Dialect
+from fairlead_gateway.headers import Headers, values
+from fairlead_gateway.principal import Principal
+from fairlead_gateway.redis_guard import RedisGuard, RedisLost
+from fairlead_gateway.usage import Usage
+
+CACHE_HEADER = "x-fairlead-cache"
+KEY_PREFIX = "fairlead:cache:"
+INDEX_KEY = f"{KEY_PREFIX}index"
+TOTAL_KEY = f"{KEY_PREFIX}bytes"
+
+CALLER_FIELDS = frozenset({"user", "safety_identifier", "prompt_cache_key", "metadata", "store"})
+"""Fields that do not reach the answer; the Responses API repeats some of them, so there they count."""
+
+
+class CacheState(StrEnum):
+    """What `x-fairlead-cache` tells."""
+
+    HIT = "hit"
+    MISS = "miss"
+    BYPASS = "bypass"
+
+
+class CachedAnswer(msgspec.Struct, frozen=True):
+    """A finished answer.
+
+    Attributes:
+        content_type: Of the body.
+        body: The bytes that the client saw; of a streamed answer all frames, one after the other.
+        prompt_tokens: What the engine counted when it made the answer.
+        completion_tokens: Likewise.
+    """
+
+    content_type: str
+    body: bytes
+    prompt_tokens: int
+    completion_tokens: int
+
+    @property
+    def usage(self) -> Usage:
+        """What the answer cost when it was made."""
+        return Usage(self.prompt_tokens, self.completion_tokens)
+
+
+class _Entry(msgspec.Struct, frozen=True):
+    key: str
+    tenant: str
+    answer: CachedAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class CacheRules:
+    """What a client's `Cache-Control` leaves to the cache."""
+
+    read: bool = True
+    store: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CacheBounds:
+    """How much the cache may hold.
+
+    Attributes:
+        entry_bytes: The largest answer that is kept.
+        total_bytes: All answers together; those that expire first make room.
+    """
+
+    entry_bytes: int = 1024 * 1024
+    total_bytes: int = 256 * 1024 * 1024
+
+
+class ResponseCache:
+    """Finds and keeps answers; without Redis it finds none and keeps none.
+
+    Args:
+        redis: A client that does not decode answers into text.
+        secret: Keys the entries' names, so that whoever reads Redis cannot test for questions.
+        on_foreign: Called when an entry was found that belongs to somebody else.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        guard: RedisGuard,
+        secret: bytes,
+        *,
+        bounds: CacheBounds | None = None,
+        on_foreign: Callable[[], None] | None = None,
+    ) -> None:
+        self._redis = redis
+        self._put = redis.register_script(_script())
+        self._guard = guard
+        self._secret = secret
+        self._bounds = bounds or CacheBounds()
+        self._on_foreign = on_foreign
+
+    def key(self, principal: Principal, route: Route, call: Call) -> str | None:
+        """Return the name under which the answer to a request is kept, or None where it is not to be kept."""
+        if not (route.cache_enabled and call.endpoint.cacheable and call.deterministic):
+            return None
+        ignored = frozenset[str]() if call.endpoint.dialect is Dialect.RESPONSES else CALLER_FIELDS
+        mac = hmac.new(self._secret, digestmod=hashlib.sha256)
+        for part in (principal.tenant, route.name, route.revision, call.endpoint.path):
+            _add(mac, part.encode())
+        for name in sorted(call.fields.keys() - ignored - {"model", "cache_salt"}):
+            _add(mac, name.encode())
+            _add(mac, call.fields[name])
+        return f"{KEY_PREFIX}{mac.hexdigest()}"
+
+    async def get(self, key: str, principal: Principal) -> CachedAnswer | None:
+        """Return a kept answer, or None."""
+        try:
+            content = await self._guard.run(lambda: self._redis.get(key))
+        except RedisLost:
+            return None
+        if not isinstance(content, bytes):
+            return None
+        try:
+            entry = msgspec.msgpack.decode(content, type=_Entry)
+        except msgspec.DecodeError:
+            return None
+        if entry.key != key or entry.tenant != principal.tenant:
+            if self._on_foreign is not None:
+                self._on_foreign()
+            return None
+        return entry.answer
+
+    async def put(self, key: str, principal: Principal, route: Route, answer: CachedAnswer) -> None:
+        """Keep a finished answer, if it is not too large."""
+        if len(answer.body) > self._bounds.entry_bytes:
+            return
+        content = msgspec.msgpack.encode(_Entry(key=key, tenant=principal.tenant, answer=answer))
+        arguments: list[bytes | int] = [content, len(content), route.cache_ttl_s, self._bounds.total_bytes]
+        try:
+            await self._guard.run(lambda: self._put(keys=[key, INDEX_KEY, TOTAL_KEY], args=arguments))
+        except RedisLost:
+            return
+
+
+def cache_rules(headers: Headers) -> CacheRules:
+    """Return what a request's `Cache-Control` asks for."""
+    asked = {
+        directive.strip().lower()
+        for value in values(headers, b"cache-control")
+        for directive in value.decode("latin-1").split(",")
+    }
+    if "no-store" in asked:
+        return CacheRules(read=False, store=False)
+    return CacheRules(read=not asked & {"no-cache", "max-age=0"})
+
+
+def _add(mac: hmac.HMAC, part: bytes | memoryview) -> None:
+    # The length goes first, so that no two lists of parts are the same bytes.
+    mac.update(len(part).to_bytes(8, "big"))
+    mac.update(part)
+
+
+def _script() -> str:
+    return files("fairlead_gateway").joinpath("lua/cache_put.lua").read_text(encoding="utf-8")

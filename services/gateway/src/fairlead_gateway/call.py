@@ -1,0 +1,172 @@
+"""One inference request: parsed and checked, then rewritten for the engine without touching the values it keeps.
+
+The body is parsed once into values, for the checks, and once into the raw bytes of its top-level fields. What goes
+upstream is joined from those bytes, so that a prompt, a schema or a number arrives exactly as the client wrote it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from fairlead_contract.errors import InvalidRequest, InvalidValue, UnknownField, UnsupportedMediaType
+from fairlead_contract.routing import Route
+from fairlead_gateway.endpoints import Dialect, Endpoint
+from fairlead_gateway.field_policy import DROPPED, REFUSED, known_fields, nearest
+from fairlead_gateway.field_rules import MAX_PROMPTS, REQUIRED, RULES
+from fairlead_gateway.json_bounds import parse_object
+
+RawFields = Mapping[str, bytes | memoryview]
+
+_raw_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A checked request.
+
+    Attributes:
+        model: The model as the client named it.
+        stream: Whether the answer is to be streamed.
+        include_usage: Whether the client wants to see a stream's usage.
+        max_output_tokens: The stated bound of one answer, or None.
+        choices: Number of answers that the engine will generate: prompts times `n`.
+        prompt_bytes: Bytes of the fields that make up the prompt.
+        deterministic: Whether the same request is bound to give the same answer.
+        fields: Raw bytes of each top-level field.
+    """
+
+    endpoint: Endpoint
+    model: str
+    stream: bool
+    include_usage: bool
+    max_output_tokens: int | None
+    choices: int
+    prompt_bytes: int
+    deterministic: bool
+    fields: RawFields
+
+
+def parse(endpoint: Endpoint, body: bytes, content_type: str | None) -> Call:
+    """Check a request body.
+
+    Raises:
+        UnsupportedMediaType: The content type is not JSON.
+        InvalidJson: The body is not one strict JSON object within bounds.
+        UnknownField: Neither the vendor's API nor the engine knows a field.
+        InvalidValue: A field holds what it may not.
+        InvalidRequest: A field is refused, or fields contradict each other.
+    """
+    _check_content_type(content_type)
+    values = parse_object(body)
+    _check_fields(endpoint, values)
+    _check_together(endpoint, values)
+    raw = {name: memoryview(value) for name, value in _raw_decoder.decode(body).items()}
+    stream = bool(values.get("stream"))
+    options = values.get("stream_options")
+    return Call(
+        endpoint=endpoint,
+        model=str(values["model"]),
+        stream=stream,
+        include_usage=isinstance(options, dict) and bool(options.get("include_usage")),
+        max_output_tokens=_max_output_tokens(endpoint, values),
+        choices=_choices(values),
+        prompt_bytes=sum(len(raw[name]) for name in endpoint.prompt_fields if name in raw),
+        deterministic=_deterministic(values),
+        fields=raw,
+    )
+
+
+def rewrite(call: Call, route: Route, cache_salt: str | None) -> bytes:
+    """Return the body for the engine: `model`, `stream_options`, `store` and `cache_salt` set, all other bytes kept.
+
+    A `cache_salt` of None leaves the engine's prefix cache shared between tenants.
+    """
+    replaced: dict[str, bytes] = {"model": msgspec.json.encode(route.served_name)}
+    if call.stream and call.endpoint.usage_on_request:
+        replaced["stream_options"] = _with_usage(call.fields.get("stream_options"))
+    if call.endpoint.dialect is Dialect.RESPONSES:
+        replaced["store"] = b"false"
+    if cache_salt is not None and call.endpoint.salted:
+        replaced["cache_salt"] = msgspec.json.encode(cache_salt)
+    parts: list[bytes | memoryview] = []
+    for name, value in {**call.fields, **replaced}.items():
+        if name not in DROPPED or name in replaced:
+            parts += (b",", msgspec.json.encode(name), b":", value)
+    parts[0] = b"{"
+    parts.append(b"}")
+    return b"".join(parts)
+
+
+def _check_content_type(content_type: str | None) -> None:
+    media_type, _, parameters = (content_type or "").partition(";")
+    charset = parameters.strip().lower().replace('"', "").removeprefix("charset=")
+    if media_type.strip().lower() != "application/json" or charset not in ("", "utf-8", "utf8"):
+        shown = (content_type or "nothing")[:80]
+        raise UnsupportedMediaType(f"The content type is {shown}. Send `content-type: application/json`, in UTF-8.")
+
+
+def _check_fields(endpoint: Endpoint, values: Mapping[str, object]) -> None:
+    known = known_fields()[endpoint.kind].names
+    rules = RULES[endpoint.kind]
+    for name, value in values.items():
+        if value is not None and name in REFUSED:
+            raise InvalidRequest(f"`{name}` is refused: {REFUSED[name]}.", param=name)
+        if name not in known:
+            raise UnknownField(_unknown(name, known, endpoint), param=name[:80])
+        rule = rules.get(name)
+        if rule is not None:
+            rule(name, value)
+    for name in REQUIRED[endpoint.kind]:
+        if values.get(name) is None:
+            raise InvalidValue(f"`{name}` is missing. {endpoint.path} needs it.", param=name)
+
+
+def _unknown(name: str, known: frozenset[str], endpoint: Endpoint) -> str:
+    near = nearest(name, known)
+    hint = f" Did you mean `{near}`?" if near else " Leave it out."
+    return f"`{name[:80]}` is not a field of {endpoint.path}.{hint}"
+
+
+def _check_together(endpoint: Endpoint, values: Mapping[str, object]) -> None:
+    if values.get("stream_options") is not None and not values.get("stream"):
+        raise InvalidValue("`stream_options` needs `stream: true`.", param="stream_options")
+    bounds = {name: values[name] for name in endpoint.output_fields if values.get(name) is not None}
+    if len(set(bounds.values())) > 1:
+        named = " and ".join(f"`{name}`" for name in bounds)
+        raise InvalidValue(
+            f"{named} contradict each other. Send only `{endpoint.output_fields[0]}`.", param=next(iter(bounds))
+        )
+    if values.get("top_logprobs") and endpoint.kind == "chat" and not values.get("logprobs"):
+        raise InvalidValue("`top_logprobs` needs `logprobs: true`.", param="top_logprobs")
+    if values.get("tool_choice") not in (None, "none", "auto") and not values.get("tools") and endpoint.counted:
+        raise InvalidValue("`tool_choice` needs `tools`.", param="tool_choice")
+    if endpoint.kind == "tokenize" and (values.get("prompt") is None) == (values.get("messages") is None):
+        raise InvalidValue("/tokenize needs exactly one of `prompt` and `messages`.", param="prompt")
+    if _choices(values) > MAX_PROMPTS:
+        raise InvalidValue(f"`prompt` times `n` may be {MAX_PROMPTS} answers at most.", param="n")
+
+
+def _max_output_tokens(endpoint: Endpoint, values: Mapping[str, object]) -> int | None:
+    for name in endpoint.output_fields:
+        value = values.get(name)
+        if isinstance(value, int):
+            return value
+    return endpoint.engine_default_output
+
+
+def _choices(values: Mapping[str, object]) -> int:
+    n = values.get("n")
+    prompt = values.get("prompt")
+    prompts = len(prompt) if isinstance(prompt, list) and not isinstance(prompt[0], int) else 1
+    return prompts * (n if isinstance(n, int) else 1)
+
+
+def _deterministic(values: Mapping[str, object]) -> bool:
+    """Greedy, or seeded: a stated temperature of 0, or a seed; and one answer only."""
+    return (values.get("temperature") == 0 or values.get("seed") is not None) and _choices(values) == 1
+
+
+def _with_usage(raw: bytes | memoryview | None) -> bytes:
+    options = None if raw is None else msgspec.json.decode(raw)
+    return msgspec.json.encode({**(options or {}), "include_usage": True})

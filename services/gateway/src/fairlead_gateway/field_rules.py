@@ -1,0 +1,261 @@
+"""What each request field may hold, per endpoint: checked where an engine would die, answer 500 or be abused.
+
+Fields without a rule here are checked by the engine alone, whose answer is then a clear 400.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from fairlead_contract.errors import InvalidValue
+from fairlead_gateway import constraints
+from fairlead_gateway.rules import (
+    Rule,
+    boolean,
+    integer,
+    integers,
+    kind,
+    mapping,
+    number,
+    one_of,
+    refuse,
+    strings,
+    text,
+)
+
+MAX_TOKENS = 10_000_000
+MAX_TOKEN_ID = 2**31 - 1
+MAX_N = 8
+MAX_LOGPROBS = 20
+MAX_TOP_K = 1_000_000
+MAX_PROMPTS = 128
+MAX_PROMPT_TOKENS = 2_000_000
+MAX_MESSAGES = 4096
+MAX_MODEL_CHARS = 256
+MAX_SHORT_TEXT = 256
+
+ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
+ANTHROPIC_ROLES = frozenset({"user", "assistant", "system"})
+
+_TEMPLATE_ARGUMENTS_NOT_FOR_CLIENTS = frozenset(
+    {"chat_template", "tokenize", "tools", "documents", "messages", "conversation", "return_tensors", "return_dict"}
+)
+"""Arguments of the renderer itself: with them a client could replace the template or block the engine
+(CVE-2025-62426)."""
+
+
+def _model(name: str, value: object) -> None:
+    if not isinstance(value, str) or not value:
+        refuse(name, "must be the name of a model; GET /v1/models lists them")
+    if len(value) > MAX_MODEL_CHARS:
+        refuse(name, f"must have at most {MAX_MODEL_CHARS} characters, not {len(value)}")
+
+
+def _messages(roles: frozenset[str]) -> Rule:
+    listed = ", ".join(f'"{role}"' for role in sorted(roles))
+
+    def check(name: str, value: object) -> None:
+        if not isinstance(value, list) or not value:
+            refuse(name, "must be a non-empty list of messages")
+        if len(value) > MAX_MESSAGES:
+            refuse(name, f"must have at most {MAX_MESSAGES} entries, not {len(value)}")
+        for index, message in enumerate(value):
+            path = f"{name}[{index}]"
+            if not isinstance(message, dict):
+                refuse(path, f"must be an object with `role` and `content`, not {kind(message)}")
+            role = message.get("role")
+            if not isinstance(role, str) or role not in roles:
+                refuse(f"{path}.role", f"must be one of {listed}")
+            if not isinstance(message.get("content"), str | list | None):
+                refuse(f"{path}.content", f"must be a string or a list of parts, not {kind(message['content'])}")
+
+    return check
+
+
+def _prompt(name: str, value: object) -> None:
+    if isinstance(value, str):
+        return
+    if not isinstance(value, list) or not value:
+        refuse(name, "must be a string, a list of strings, a list of token ids or a list of such lists")
+    if all(type(item) is int for item in value):
+        _token_ids(name, value)
+        return
+    if len(value) > MAX_PROMPTS:
+        refuse(name, f"must have at most {MAX_PROMPTS} prompts, not {len(value)}")
+    if all(isinstance(item, str) for item in value):
+        return
+    for index, item in enumerate(value):
+        if not isinstance(item, list) or not item:
+            refuse(name, "must hold only strings or only non-empty lists of token ids")
+        _token_ids(f"{name}[{index}]", item)
+
+
+def _input(name: str, value: object) -> None:
+    if isinstance(value, str):
+        return
+    if not isinstance(value, list) or not value:
+        refuse(name, "must be a string or a non-empty list of items")
+    if len(value) > MAX_MESSAGES:
+        refuse(name, f"must have at most {MAX_MESSAGES} entries, not {len(value)}")
+    for index, item in enumerate(value):
+        if not isinstance(item, dict):
+            refuse(f"{name}[{index}]", f"must be an object, not {kind(item)}")
+
+
+def _template_arguments(name: str, value: object) -> None:
+    mapping(16, _scalar)(name, value)
+    if isinstance(value, dict):
+        for forbidden in sorted(_TEMPLATE_ARGUMENTS_NOT_FOR_CLIENTS & value.keys()):
+            refuse(f"{name}.{forbidden}", "is not for clients to set; leave it out")
+
+
+def _scalar(name: str, value: object) -> None:
+    if isinstance(value, dict | list) or (isinstance(value, str) and len(value) > MAX_SHORT_TEXT):
+        refuse(name, f"must be a boolean, a number or a string of at most {MAX_SHORT_TEXT} characters")
+
+
+def _documents(name: str, value: object) -> None:
+    if value is None:
+        return
+    if not isinstance(value, list) or len(value) > MAX_PROMPTS:
+        refuse(name, f"must be a list of at most {MAX_PROMPTS} objects")
+    for index, document in enumerate(value):
+        mapping(16, text(1024 * 1024))(f"{name}[{index}]", document)
+
+
+def _text_prompt(name: str, value: object) -> None:
+    if value is not None and not isinstance(value, str):
+        refuse(name, f"must be a string, not {kind(value)}")
+
+
+def _stream_options(name: str, value: object) -> None:
+    if value is None:
+        return
+    if not isinstance(value, dict):
+        refuse(name, f'must be an object such as {{"include_usage": true}}, not {kind(value)}')
+    for option in value:
+        if option not in ("include_usage", "continuous_usage_stats", "include_obfuscation"):
+            refuse(f"{name}.{option[:80]}", "is not known; `include_usage` is")
+        boolean(f"{name}.{option}", value[option])
+
+
+def _only(allowed: object, advice: str) -> Rule:
+    def check(name: str, value: object) -> None:
+        if value is not None and value != allowed:
+            raise InvalidValue(f"`{name}`: {advice}.", param=name)
+
+    return check
+
+
+_token_ids = integers(MAX_PROMPT_TOKENS, 0, MAX_TOKEN_ID)
+_logit_bias = mapping(1024, number(-100, 100), key=text(10))
+_short = text(MAX_SHORT_TEXT)
+
+_COMMON: Mapping[str, Rule] = {
+    "model": _model,
+    "stream": boolean,
+    "temperature": number(0, 2),
+    "top_p": number(0, 1, above_low=True),
+    "top_k": integer(-1, MAX_TOP_K),
+    "min_p": number(0, 1),
+    "presence_penalty": number(-2, 2),
+    "frequency_penalty": number(-2, 2),
+    "repetition_penalty": number(0, 10, above_low=True),
+    "length_penalty": number(-10, 10),
+    "n": integer(1, MAX_N),
+    "best_of": _only(1, "ranking several answers is not offered; leave it out, or write `n`"),
+    "seed": integer(-(2**63), 2**63 - 1),
+    # Four, as both OpenAI's API and vLLM (VLLM_MAX_STOP_STRINGS) have it.
+    "stop": strings(4, MAX_SHORT_TEXT, or_one=True),
+    "stop_sequences": strings(4, MAX_SHORT_TEXT),
+    "stop_token_ids": integers(128, 0, MAX_TOKEN_ID),
+    "allowed_token_ids": integers(10_000, 0, MAX_TOKEN_ID),
+    "logprob_token_ids": integers(128, 0, MAX_TOKEN_ID),
+    "bad_words": strings(128, MAX_SHORT_TEXT),
+    "logit_bias": _logit_bias,
+    "top_logprobs": integer(0, MAX_LOGPROBS),
+    "prompt_logprobs": integer(0, MAX_LOGPROBS),
+    "max_tokens": integer(1, MAX_TOKENS),
+    "max_completion_tokens": integer(1, MAX_TOKENS),
+    "max_output_tokens": integer(1, MAX_TOKENS),
+    "max_tool_calls": integer(1, 1000),
+    "min_tokens": integer(0, MAX_TOKENS),
+    "thinking_token_budget": integer(-1, MAX_TOKENS),
+    "truncate_prompt_tokens": integer(-1, MAX_TOKENS),
+    "stream_interval": integer(1, 128),
+    "ignore_eos": boolean,
+    "echo": boolean,
+    "repetition_detection": mapping(3, integer(0, 10_000)),
+    "stream_options": _stream_options,
+    "response_format": constraints.response_format,
+    "structured_outputs": constraints.structured_outputs,
+    "chat_template_kwargs": _template_arguments,
+    "metadata": mapping(16, text(512), key=text(64)),
+    "user": text(512),
+    "safety_identifier": text(512),
+    "prompt_cache_key": text(512),
+    "service_tier": one_of("auto", "default", "flex", "scale", "priority", "standard_only"),
+}
+
+_CHAT: Mapping[str, Rule] = {
+    "messages": _messages(ROLES),
+    "tools": constraints.openai_tools,
+    "logprobs": boolean,
+    "modalities": _only(["text"], 'only ["text"] is offered; leave it out'),
+    "reasoning_effort": one_of("none", "minimal", "low", "medium", "high", "xhigh", "max"),
+    "documents": _documents,
+}
+
+_COMPLETIONS: Mapping[str, Rule] = {"prompt": _prompt, "logprobs": integer(0, MAX_LOGPROBS)}
+
+_RESPONSES: Mapping[str, Rule] = {
+    "input": _input,
+    "tools": constraints.responses_tools,
+    "text": constraints.text_config,
+    "background": _only(allowed=False, advice="this server keeps no responses; leave it out and use `stream`"),
+    "store": _only(allowed=False, advice="this server keeps no responses; leave it out or write false"),
+    "prompt": _only(None, "stored prompt templates are not offered; write the text into `input` or `instructions`"),
+    "enable_response_messages": _only(allowed=False, advice="it returns the engine's internal form; leave it out"),
+    "truncation": one_of("auto", "disabled"),
+}
+
+_MESSAGES: Mapping[str, Rule] = {
+    "messages": _messages(ANTHROPIC_ROLES),
+    "tools": constraints.anthropic_tools,
+    "output_config": constraints.output_config,
+    "metadata": mapping(16, text(512)),
+    # Anthropic's own range is 0 to 1; the engine's is wider, so clients of both kinds find theirs.
+    "temperature": number(0, 2),
+}
+
+_TOKENIZE: Mapping[str, Rule] = {
+    "messages": _messages(ROLES),
+    "prompt": _text_prompt,
+    "tools": constraints.openai_tools,
+}
+
+_DETOKENIZE: Mapping[str, Rule] = {"tokens": _token_ids}
+
+
+RULES: Mapping[str, Mapping[str, Rule]] = MappingProxyType(
+    {
+        "chat": {**_COMMON, **_CHAT},
+        "completions": {**_COMMON, **_COMPLETIONS},
+        "responses": {**_COMMON, **_RESPONSES},
+        "messages": {**_COMMON, **_MESSAGES},
+        "count_tokens": {**_COMMON, **_MESSAGES},
+        "tokenize": {**_COMMON, **_TOKENIZE},
+        "detokenize": {**_COMMON, **_DETOKENIZE},
+    }
+)
+
+REQUIRED: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "chat": ("model", "messages"),
+        "completions": ("model", "prompt"),
+        "responses": ("model", "input"),
+        "messages": ("model", "messages", "max_tokens"),
+        "count_tokens": ("model", "messages"),
+        "tokenize": ("model",),
+        "detokenize": ("model", "tokens"),
+    }
+)

@@ -1,0 +1,39 @@
+"""API keys, looked up by the id inside the key and proven by a keyed hash."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from fairlead_contract.api_keys import KeyFile, KeyRecord, key_id_of
+from fairlead_gateway.watch import WatchedFile
+
+KeyIndex = Mapping[str, KeyRecord]
+
+
+def read_keys(content: bytes) -> KeyIndex:
+    """Parse the key file's content into records by id.
+
+    Raises:
+        pydantic.ValidationError: The content is no key file.
+        ValueError: Two keys have the same id.
+    """
+    keys = KeyFile.model_validate_json(content).keys
+    index = {record.id: record for record in keys}
+    if len(index) != len(keys):
+        raise ValueError("two keys have the same id")
+    return index
+
+
+class KeyRing:
+    """The keys of an installation; the file behind it may change at any time, so a revocation counts at once."""
+
+    def __init__(self, file: WatchedFile[KeyIndex], pepper: bytes) -> None:
+        self._file = file
+        self._pepper = pepper
+
+    def find(self, key: str, *, now: datetime) -> KeyRecord | None:
+        """Return the record of an active key, or None for any key that opens nothing."""
+        key_id = key_id_of(key)
+        record = self._file.value.get(key_id) if key_id is not None else None
+        if record is None or not record.matches(self._pepper, key) or not record.is_active(now):
+            return None
+        return record

@@ -1,0 +1,186 @@
+"""The gateway's metrics: every name once, every label bounded, no look-up by label on the hot path.
+
+Models come from the catalog and tenants from the tenants file, never from a request; past a thousand tenants the rest
+are counted together.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+from typing import Protocol
+from wsgiref.simple_server import WSGIServer
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+
+from fairlead_contract import telemetry
+from fairlead_gateway.usage import Usage
+
+MAX_TENANTS = 1000
+OTHER = "other"
+NONE = "none"
+
+DURATION_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
+TTFT_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+
+
+class Server(Protocol):
+    """A running metrics server."""
+
+    def close(self) -> None:
+        """Stop it."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallMetrics:
+    """The metrics of one (model, endpoint, tenant), bound once."""
+
+    requests: Counter
+    labels: tuple[str, str, str]
+    by_code: dict[int, Counter]
+    duration: Histogram
+    ttft: Histogram
+    running: Gauge
+    input_tokens: Counter
+    output_tokens: Counter
+    cached_tokens: Counter
+
+    def started(self) -> None:
+        """Count a request that begins to run."""
+        self.running.inc()
+
+    def finished(self, code: int, *, duration_s: float, ttft_s: float | None, usage: Usage | None) -> None:
+        """Count a request that has ended.
+
+        Args:
+            code: The HTTP status that the client saw.
+            duration_s: Seconds from the request to the end of the answer.
+            ttft_s: Seconds until the first byte of the answer, where there was one.
+            usage: Tokens that the engine counted, where it did.
+        """
+        self.running.dec()
+        counter = self.by_code.get(code)
+        if counter is None:
+            model, route, tenant = self.labels
+            counter = self.by_code[code] = self.requests.labels(model, route, str(code), tenant)
+        counter.inc()
+        self.duration.observe(duration_s)
+        if ttft_s is not None:
+            self.ttft.observe(ttft_s)
+        if usage is not None:
+            self.input_tokens.inc(usage.prompt_tokens)
+            self.output_tokens.inc(usage.completion_tokens)
+            self.cached_tokens.inc(usage.cached_tokens)
+
+
+class GatewayMetrics:
+    """All metrics of a gateway, in a registry of its own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._requests = self._counter(
+            telemetry.GATEWAY_REQUESTS, "Requests answered", ("model", "route", "code", "tenant")
+        )
+        self._duration = self._histogram(
+            telemetry.GATEWAY_DURATION_SECONDS, "Seconds from request to end of answer", DURATION_BUCKETS_S
+        )
+        self._ttft = self._histogram(
+            telemetry.GATEWAY_TTFT_SECONDS, "Seconds from request to first byte of answer", TTFT_BUCKETS_S
+        )
+        self._running = Gauge(telemetry.GATEWAY_RUNNING, "Requests running now", ("model",), registry=self.registry)
+        per_tenant = ("model", "tenant")
+        self._input = self._counter(telemetry.GATEWAY_INPUT_TOKENS, "Prompt tokens", per_tenant)
+        self._output = self._counter(telemetry.GATEWAY_OUTPUT_TOKENS, "Generated tokens", per_tenant)
+        self._cached = self._counter(
+            telemetry.GATEWAY_CACHED_TOKENS, "Prompt tokens that the engine had in its prefix cache", per_tenant
+        )
+        self._limited = self._counter(telemetry.GATEWAY_LIMITED, "Requests refused by a limit", ("scope", "unit"))
+        self._cache = self._counter(telemetry.GATEWAY_CACHE, "Look-ups in the response cache", ("result",))
+        self._limiter_up = Gauge(
+            telemetry.GATEWAY_LIMITER_UP,
+            "1 while Redis answers, 0 while limits follow the policy without it",
+            registry=self.registry,
+        )
+        self._reloads = self._counter(telemetry.GATEWAY_CONFIG_RELOADS, "Readings of watched files", ("file", "result"))
+        self._retries = self._counter(
+            telemetry.GATEWAY_UPSTREAM_RETRIES, "Requests sent again before the first byte", ("model",)
+        )
+        self._calls: dict[tuple[str, str, str], CallMetrics] = {}
+        self._tenants: set[str] = set()
+
+    def call(self, model: str, route: str, tenant: str) -> CallMetrics:
+        """Return the bound metrics of a model, an endpoint's path and a tenant; the same object every time."""
+        key = (model, route, tenant)
+        found = self._calls.get(key)
+        if found is None:
+            found = self._calls[key] = self._bind(model, route, self._bounded(tenant))
+        return found
+
+    def refused(self, route: str, code: int) -> None:
+        """Count a request that was answered before its tenant or its model was known."""
+        self._requests.labels(NONE, route, str(code), NONE).inc()
+
+    def limited(self, scope: str, unit: str) -> None:
+        """Count a request that a limit refused; scope is tenant or model, unit is requests or tokens."""
+        self._limited.labels(scope, unit).inc()
+
+    def cache(self, result: str) -> None:
+        """Count a look-up in the response cache: hit, miss, bypass or foreign."""
+        self._cache.labels(result).inc()
+
+    def limiter_up(self, up: bool) -> None:  # noqa: FBT001 - the limiter's callback
+        """Tell whether Redis answers."""
+        self._limiter_up.set(1 if up else 0)
+
+    def config_read(self, path: Path, ok: bool) -> None:  # noqa: FBT001 - the watcher's callback
+        """Count a reading of a watched file."""
+        self._reloads.labels(path.name, "ok" if ok else "failed").inc()
+
+    def retried(self, model: str) -> None:
+        """Count a request that was sent to another replica before its first byte."""
+        self._retries.labels(model).inc()
+
+    def serve(self, host: str, port: int) -> Server:
+        """Serve `/metrics` from a thread of its own.
+
+        Raises:
+            OSError: The port is taken.
+        """
+        server, thread = start_http_server(port, addr=host, registry=self.registry)
+        return _Running(server, thread)
+
+    def _bind(self, model: str, route: str, tenant: str) -> CallMetrics:
+        return CallMetrics(
+            requests=self._requests,
+            labels=(model, route, tenant),
+            by_code={},
+            duration=self._duration.labels(model, route),
+            ttft=self._ttft.labels(model, route),
+            running=self._running.labels(model),
+            input_tokens=self._input.labels(model, tenant),
+            output_tokens=self._output.labels(model, tenant),
+            cached_tokens=self._cached.labels(model, tenant),
+        )
+
+    def _bounded(self, tenant: str) -> str:
+        if tenant not in self._tenants:
+            if len(self._tenants) >= MAX_TENANTS:
+                return OTHER
+            self._tenants.add(tenant)
+        return tenant
+
+    def _counter(self, name: str, help_text: str, labels: tuple[str, ...]) -> Counter:
+        return Counter(name, help_text, labels, registry=self.registry)
+
+    def _histogram(self, name: str, help_text: str, buckets: tuple[float, ...]) -> Histogram:
+        return Histogram(name, help_text, ("model", "route"), buckets=buckets, registry=self.registry)
+
+
+class _Running:
+    def __init__(self, server: WSGIServer, thread: Thread) -> None:
+        self._server = server
+        self._thread = thread
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()

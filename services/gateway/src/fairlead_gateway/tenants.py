@@ -1,0 +1,44 @@
+"""The declared tenants, as the gateway uses them."""
+
+from fairlead_contract.tenants import Limits, Tenants, parse_tenants
+from fairlead_gateway.watch import WatchedFile
+
+NO_TENANTS = Tenants(plans={}, tenants={})
+
+
+class TenantDirectory:
+    """Tenants, plans and their limits, from memory; the file behind it may change at any time."""
+
+    def __init__(self, file: WatchedFile[Tenants]) -> None:
+        self._file = file
+        self._limits: dict[str, Limits] = {}
+        self._limits_of: Tenants | None = None
+
+    def plan_of(self, tenant: str) -> str | None:
+        """Return an active tenant's plan, or None where the tenant is not declared or is disabled."""
+        declared = self._file.value.tenants.get(tenant)
+        return None if declared is None or declared.disabled else declared.plan
+
+    def limits_of(self, tenant: str) -> Limits:
+        """Return the smaller of a tenant's own limits and its plan's; a tenant no longer declared has limits of one."""
+        tenants = self._file.value
+        if tenants is not self._limits_of:
+            self._limits, self._limits_of = {}, tenants
+        limits = self._limits.get(tenant)
+        if limits is None:
+            limits = tenants.limits_of(tenant) if tenant in tenants.tenants else LIMITS_OF_NOBODY
+            self._limits[tenant] = limits
+        return limits
+
+
+LIMITS_OF_NOBODY = Limits(requests_per_minute=1, tokens_per_minute=1)
+"""A tenant that was removed between authentication and limiting must not become an unlimited one."""
+
+
+def read_tenants(content: bytes) -> Tenants:
+    """Parse the tenants file's content.
+
+    Raises:
+        ManifestError: One line per mistake.
+    """
+    return parse_tenants(content.decode(), where="tenants file")
