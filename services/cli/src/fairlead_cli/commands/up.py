@@ -1,0 +1,80 @@
+"""`fairlead up`."""
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.live import Live
+
+from fairlead_cli.errors import ModelsFailed
+from fairlead_cli.home import Home, find_home
+from fairlead_cli.launch import Launch, bring_up
+from fairlead_cli.observed import observe
+from fairlead_cli.render import progress_view, status_view
+from fairlead_cli.startup import end_platform
+from fairlead_cli.status import ModelStatus
+from fairlead_cli.waiting import wait_for_models
+from fairlead_cli.welcome import welcome
+
+WATCH_INTERVAL_S = 2.0
+
+
+def up(
+    manifests: Annotated[
+        Path | None,
+        typer.Option(
+            "-f", "--filename", metavar="FILE_OR_FOLDER", help="Manifests to serve; without it, what was applied last."
+        ),
+    ] = None,
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once every model answers.")] = False,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Port of the gateway on 127.0.0.1.", envvar="FAIRLEAD_PORT")
+    ] = None,
+) -> None:
+    """Start the platform and its models, and wait until they answer.
+
+    Starts Valkey, Ray and the gateway on this machine, then the models of the manifests. A platform that runs
+    already is left as it is and gets the manifests as with `fairlead apply`. Without --detach the command stays, shows
+    the status, and takes everything down on Ctrl-C.
+    """
+    home, console = find_home(), Console()
+    console.print("Starting Valkey, Ray and the gateway ...", highlight=False)
+    launch = bring_up(home, manifests, port=port)
+    owned = launch.started and not detach
+    try:
+        rows = _wait(home, launch, console)
+        console.print()
+        console.print(welcome(launch.platform, rows, attached=owned), markup=False, highlight=False, soft_wrap=True)
+        if owned:
+            _stay(home, console)
+    except KeyboardInterrupt:
+        if launch.started:
+            console.print("\nTaking everything down ...")
+            end_platform(home)
+        if not owned:
+            raise
+
+
+def _wait(home: Home, launch: Launch, console: Console) -> list[ModelStatus]:
+    names = {change.model for change in launch.changes}
+    try:
+        with progress_view(console) as show:
+            return wait_for_models(home, names, show)
+    except ModelsFailed:
+        console.print("The other models and the platform stay up; `fairlead logs MODEL` tells more.", highlight=False)
+        raise
+
+
+def _stay(home: Home, console: Console) -> None:
+    """Show the status until the platform goes down or the person leaves."""
+    console.print()
+    if not console.is_terminal:
+        while observe(home).platform is not None:
+            time.sleep(WATCH_INTERVAL_S)
+        return
+    with Live(console=console, auto_refresh=False) as live:
+        while (observed := observe(home)).platform is not None:
+            live.update(status_view(observed, wide=False), refresh=True)
+            time.sleep(WATCH_INTERVAL_S)

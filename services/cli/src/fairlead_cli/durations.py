@@ -1,0 +1,32 @@
+"""Lengths of time as people write them: 90s, 30m, 24h, 7d."""
+
+import re
+from datetime import timedelta
+
+from fairlead_contract.errors import InvalidValue
+
+_FORM = re.compile(r"(?P<number>\d{1,6})(?P<unit>[smhd])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def parse_duration(text: str) -> timedelta:
+    """Read a length of time.
+
+    Raises:
+        InvalidValue: The text is none, or it is zero.
+    """
+    match = _FORM.fullmatch(text.strip())
+    length = timedelta(**{_UNITS[match["unit"]]: int(match["number"])}) if match else timedelta()
+    if not length:
+        raise InvalidValue(f"{text!r} is no length of time; write a number and s, m, h or d, such as 24h")
+    return length
+
+
+def render_duration(seconds: float) -> str:
+    """Return a length of time in at most two units: 42s, 3m10s, 2h05m."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02}s"
+    return f"{whole // 3600}h{whole % 3600 // 60:02}m"

@@ -1,0 +1,53 @@
+"""Files that other processes read while we write them."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+PRIVATE_FILE = 0o600
+PRIVATE_FOLDER = 0o700
+
+
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Replace a file at once, so that a reader sees the old content or the new; readable by its owner alone."""
+    data = content.encode() if isinstance(content, str) else content
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def create_once(path: Path, content: bytes) -> bytes:
+    """Write a private file if there is none, and return what it holds; of two that try at once, one wins."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
+    except FileExistsError:
+        return path.read_bytes()
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+    return content
+
+
+def private_folder(path: Path) -> Path:
+    """Make a folder (and its parents) that only its owner may enter."""
+    path.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+    if path.stat().st_mode & 0o077:
+        path.chmod(PRIVATE_FOLDER)
+    return path
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold a lock file for the time of a `with` block; it is freed even if the process is killed."""
+    with path.open("a") as file:
+        path.chmod(PRIVATE_FILE)
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

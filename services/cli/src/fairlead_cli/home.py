@@ -1,0 +1,140 @@
+"""The state folder of local mode: where everything lies that outlives a command.
+
+auth/            jwt.key, ray.token, hop.key, api-keys.pepper, and hop/<model>: created once, readable by you alone
+tenants.yaml     plans and tenants; yours to edit, read again by the gateway as you save it
+api-keys.json    API keys as keyed hashes
+models/          the manifests that are applied: the truth about which models shall run
+routes.json      what the gateway routes by, written from models/
+secrets/         <name>/<key>: the values that a manifest's secretKeyRef names
+platform.json    ports and processes of the running platform
+logs/ ray/ valkey/
+"""
+
+import hashlib
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from fairlead_cli.errors import PreflightFailed
+from fairlead_cli.files import private_folder
+from fairlead_cli.settings import Settings
+
+HOME_VARIABLE = "FAIRLEAD_HOME"
+
+LONGEST_UNIX_SOCKET_PATH = 107
+"""Bytes that the kernel allows for the path of a Unix socket."""
+
+LONGEST_RAY_SOCKET_SUFFIX = len("/haproxy/" + "0" * 56 + "/admin.sock")
+"""What Ray puts behind its folder for its longest socket: HAProxy's admin socket below the node's id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Paths of one state folder."""
+
+    root: Path
+
+    @property
+    def auth(self) -> Path:
+        return self.root / "auth"
+
+    @property
+    def jwt_key(self) -> Path:
+        return self.auth / "jwt.key"
+
+    @property
+    def ray_token(self) -> Path:
+        return self.auth / "ray.token"
+
+    @property
+    def hop_key(self) -> Path:
+        return self.auth / "hop.key"
+
+    @property
+    def pepper(self) -> Path:
+        return self.auth / "api-keys.pepper"
+
+    @property
+    def hop_folder(self) -> Path:
+        return self.auth / "hop"
+
+    @property
+    def tenants(self) -> Path:
+        return self.root / "tenants.yaml"
+
+    @property
+    def api_keys(self) -> Path:
+        return self.root / "api-keys.json"
+
+    @property
+    def routes(self) -> Path:
+        return self.root / "routes.json"
+
+    @property
+    def models(self) -> Path:
+        return self.root / "models"
+
+    @property
+    def secrets(self) -> Path:
+        return self.root / "secrets"
+
+    @property
+    def platform(self) -> Path:
+        return self.root / "platform.json"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    @property
+    def lock(self) -> Path:
+        """Held while models/ changes and Ray Serve is told of it."""
+        return self.root / ".lock"
+
+    @property
+    def valkey(self) -> Path:
+        return self.short(self.root / "valkey", len("/valkey.sock"))
+
+    @property
+    def ray(self) -> Path:
+        return self.short(self.root / "ray", LONGEST_RAY_SOCKET_SUFFIX)
+
+    @property
+    def haproxy(self) -> Path:
+        """Of mode 0700, like all folders here: HAProxy's admin socket takes commands from whoever reaches it."""
+        return self.ray / "haproxy"
+
+    def short(self, folder: Path, suffix_length: int) -> Path:
+        """Return a folder short enough for the Unix sockets in it: itself, or one of our own in the temporary folder."""
+        if len(str(folder).encode()) + suffix_length <= LONGEST_UNIX_SOCKET_PATH:
+            return folder
+        digest = hashlib.sha256(str(self.root).encode()).hexdigest()[:8]
+        return Path(tempfile.gettempdir()) / f"fairlead-{os.getuid()}-{digest}" / folder.name
+
+    def create(self) -> "Home":
+        """Make the folders that are missing, for their owner alone.
+
+        Raises:
+            PreflightFailed: A folder belongs to someone else or cannot be made.
+        """
+        folders = (self.root, self.auth, self.hop_folder, self.models, self.secrets, self.logs)
+        for folder in (*folders, self.valkey.parent, self.valkey, self.ray.parent, self.ray, self.haproxy):
+            try:
+                private_folder(folder)
+            except OSError as error:
+                raise PreflightFailed(
+                    f"cannot use {folder}: {error.strerror}; set {HOME_VARIABLE} to a folder of your own"
+                ) from None
+            if folder.stat().st_uid != os.getuid():
+                raise PreflightFailed(f"{folder} belongs to another user; set {HOME_VARIABLE} to a folder of your own")
+        return self
+
+
+def find_home() -> Home:
+    """Return the state folder that the settings name, made where it is missing.
+
+    Raises:
+        PreflightFailed: It belongs to someone else or cannot be made.
+    """
+    return Home(Settings().home.expanduser().absolute()).create()

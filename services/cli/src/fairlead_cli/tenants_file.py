@@ -1,0 +1,44 @@
+"""tenants.yaml: written once with sane defaults, then the user's to edit."""
+
+from fairlead_cli.files import create_once
+from fairlead_cli.home import Home
+from fairlead_contract.tenants import Tenants, parse_tenants
+
+DEFAULT_TENANT = "local"
+
+DEFAULT_TENANTS = """\
+# Who may use the models here, and how much of them. The gateway reads this file again as soon as you save it.
+#
+# A limit that is absent is no limit. Where a plan, a tenant and a model (spec.limits) each set one, the smallest holds.
+# Tokens are those of prompt and answer together.
+
+plans:
+  default:
+    requestsPerMinute: 600
+    tokensPerMinute: 1000000
+
+tenants:
+  # `fairlead token` and `fairlead keys create` act for this tenant unless told otherwise with --tenant.
+  local:
+    plan: default
+
+  # acme:
+  #   plan: default
+  #   limits: {requestsPerMinute: 60}
+  #   disabled: false
+"""
+
+
+def create_tenants(home: Home) -> None:
+    """Write the default tenants file where there is none."""
+    create_once(home.tenants, DEFAULT_TENANTS.encode())
+
+
+def read_tenants(home: Home) -> Tenants:
+    """Read the tenants file, made first where it is missing.
+
+    Raises:
+        ManifestError: One line per mistake in it.
+    """
+    create_tenants(home)
+    return parse_tenants(home.tenants.read_text(), where=str(home.tenants))
