@@ -1,0 +1,52 @@
+"""What came of delivering one answer."""
+
+from dataclasses import dataclass
+
+from fairlead_gateway.limits import Outcome
+from fairlead_gateway.usage import Usage
+
+
+@dataclass(slots=True)
+class Delivery:
+    """An answer on its way to a client.
+
+    Attributes:
+        outcome: How it ended; FAILED until it is known better.
+        usage: What the engine reported last; of a whole answer, this is the count.
+        frames: Server-sent events delivered.
+        deltas: Those of them that carry generated tokens, at least one each.
+        first_byte_at: Event-loop time in seconds of the first delivered byte, or None.
+        content_type: Of the answer.
+        kept: The delivered bytes where they are wanted for the cache, else None.
+    """
+
+    outcome: Outcome = Outcome.FAILED
+    usage: Usage | None = None
+    frames: int = 0
+    deltas: int = 0
+    first_byte_at: float | None = None
+    content_type: str = ""
+    kept: list[bytes] | None = None
+
+    def settled_usage(self, *, prompt_estimate: int, opening_frames: int) -> Usage | None:
+        """Return the tokens to charge.
+
+        A whole answer costs what the engine counted. Of an answer that broke off the engine's count never comes: the
+        prompt is charged as reported early or else as estimated, and the answer as one token per delivered event,
+        less the opening events that carry none. An engine may put several tokens into one event when it is busy,
+        never fewer than one, so nobody is charged for more than was delivered.
+
+        Args:
+            prompt_estimate: Tokens assumed for the prompt where the engine did not say.
+            opening_frames: Events at the start that carry no token.
+
+        Returns:
+            None where nothing was delivered, or nothing new was generated.
+        """
+        if self.outcome is Outcome.COMPLETED:
+            return self.usage
+        if self.first_byte_at is None or self.outcome is Outcome.CACHED:
+            return None
+        prompt = self.usage.prompt_tokens if self.usage is not None else prompt_estimate
+        reported = self.usage.completion_tokens if self.usage is not None else 0
+        return Usage(prompt_tokens=prompt, completion_tokens=max(self.deltas - opening_frames, reported, 0))

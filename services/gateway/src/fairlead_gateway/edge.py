@@ -1,0 +1,157 @@
+"""The only listener: accepts connections, hands each request to a handler, drains at the end.
+
+The edge knows HTTP and nothing of models. What it is given decides what is answered: a handler for requests, a renderer
+for errors, and the dialect in which a path's errors are told.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from email.utils import formatdate
+from typing import Final, TypeAlias
+
+from fairlead_contract.errors import FairleadError, InternalError, Overloaded, Unavailable
+from fairlead_gateway.client_connection import ClientConnection
+from fairlead_gateway.deadlines import Deadlines
+from fairlead_gateway.reply import Render, Reply
+from fairlead_gateway.request import Request
+
+log = logging.getLogger(__name__)
+
+Handler: TypeAlias = Callable[[Request, Reply], Awaitable[None]]
+"""Answers one request; errors that it raises are rendered by the edge."""
+
+_BACKLOG: Final = 2048
+_SETTLE_S: Final = 10.0
+"""How long requests whose clients were sent away at the end of a drain may take to settle."""
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeLimits:
+    """What the edge grants a client; all times in seconds, all sizes in bytes."""
+
+    body_bytes: int = 4 * 1024 * 1024
+    head_timeout_s: float = 10.0
+    body_idle_s: float = 10.0
+    body_total_s: float = 120.0
+    keep_alive_s: float = 75.0
+    write_stall_s: float = 30.0
+    connections: int = 8192
+    connections_per_peer: int = 2048
+
+
+class Edge:
+    """All client connections of one listener.
+
+    Attributes:
+        draining: Whether the edge is shutting down: replies announce that the connection closes.
+    """
+
+    def __init__(
+        self,
+        handler: Handler,
+        *,
+        render: Render,
+        dialect_of: Callable[[str], str],
+        limits: EdgeLimits,
+        deadlines: Deadlines,
+    ) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.limits = limits
+        self.render = render
+        self.draining = False
+        self._handler = handler
+        self._dialect_of = dialect_of
+        self._deadlines = deadlines
+        self._connections: set[ClientConnection] = set()
+        self._per_peer: Counter[str] = Counter()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+        self._date = (-1, "")
+
+    async def listen(self, host: str, port: int) -> int:
+        """Start to accept connections; return the port, which the system picks where 0 is given."""
+        self._server = await self.loop.create_server(lambda: ClientConnection(self), host, port, backlog=_BACKLOG)
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def drain(self, *, limit_s: float) -> None:
+        """Stop accepting, let replies finish for a while, then end the rest with an honest error.
+
+        Returns when every connection is closed and every request has been settled.
+        """
+        self.draining = True
+        if self._server is not None:
+            self._server.close()
+        for connection in [connection for connection in self._connections if connection.idle]:
+            connection.stop(_shutting_down())
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=limit_s)
+        for connection in list(self._connections):
+            connection.stop(_shutting_down())
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=_SETTLE_S)
+        for connection in list(self._connections):
+            connection.sever()
+
+    # What a connection calls.
+
+    def admit(self, connection: ClientConnection) -> FairleadError | None:
+        """Count a new connection; return why it cannot be served, if it cannot."""
+        self._connections.add(connection)
+        self._deadlines.watch(connection)
+        self._per_peer[connection.peer] += 1
+        if len(self._connections) > self.limits.connections:
+            return Overloaded("The gateway has as many connections as it can serve.", retry_after_s=1)
+        if self._per_peer[connection.peer] > self.limits.connections_per_peer:
+            return Overloaded("There are too many connections from your address; reuse them.", retry_after_s=1)
+        return None
+
+    def forget(self, connection: ClientConnection) -> None:
+        """Forget a connection that has closed."""
+        self._deadlines.forget(connection)
+        if connection in self._connections:
+            self._connections.discard(connection)
+            self._per_peer[connection.peer] -= 1
+            if not self._per_peer[connection.peer]:
+                del self._per_peer[connection.peer]
+
+    def reply(self, connection: ClientConnection, request: Request) -> Reply:
+        """Return the reply to a request, still empty."""
+        head = request.head
+        return Reply(
+            connection,
+            render=self.render,
+            request_id=request.request_id,
+            dialect=self._dialect_of(head.path),
+            method=head.method,
+        )
+
+    def serve(self, request: Request, reply: Reply) -> None:
+        """Let the handler answer a request."""
+        task = self.loop.create_task(self._answer(request, reply))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def http_date(self) -> str:
+        """Return the current date as HTTP writes it, made once a second."""
+        now = int(self.loop.time())
+        if self._date[0] != now:
+            self._date = (now, formatdate(usegmt=True))
+        return self._date[1]
+
+    async def _answer(self, request: Request, reply: Reply) -> None:
+        try:
+            await self._handler(request, reply)
+        except FairleadError as error:
+            reply.refuse(error)
+        except Exception:
+            log.exception("a request failed in the gateway", extra={"request_id": request.request_id})
+            reply.refuse(InternalError("The gateway failed to answer; the request id finds the cause in its log."))
+        if not reply.finished:
+            reply.cut()
+
+
+def _shutting_down() -> FairleadError:
+    return Unavailable("The gateway is shutting down; send the request again.", retry_after_s=1)

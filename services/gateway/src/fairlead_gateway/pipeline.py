@@ -1,0 +1,226 @@
+"""What happens to an inference request, in this order.
+
+    authenticate → limit → cache → route → send → settle
+
+`admit` and `answer` are that sentence as code. To limit a request its model must be known, so its body is read and
+its model's route found between the first two steps. No step knows a socket: a request is read through `Request`,
+answered through `Reply`. Whatever goes wrong reaches the client as a FairleadError in its dialect, and what was
+reserved is settled in any case, after the client has its answer.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from fairlead_contract.errors import FairleadError
+from fairlead_contract.routing import Route
+from fairlead_gateway.auth import Authenticator
+from fairlead_gateway.cache import CACHE_HEADER, CachedAnswer, CacheState, ResponseCache, cache_rules
+from fairlead_gateway.call import Call, parse, rewrite
+from fairlead_gateway.catalog import Catalog
+from fairlead_gateway.delivery import Delivery
+from fairlead_gateway.endpoints import Endpoint
+from fairlead_gateway.headers import first
+from fairlead_gateway.limits import Limiter, Outcome, Reservation
+from fairlead_gateway.observer import Observer
+from fairlead_gateway.principal import Principal
+from fairlead_gateway.record import Record
+from fairlead_gateway.relay import Relay
+from fairlead_gateway.reply import Reply
+from fairlead_gateway.request import Request
+from fairlead_gateway.sender import Sender
+from fairlead_gateway.stream import EVENT_STREAM, STREAM_HEADERS
+from fairlead_gateway.tenant_salt import TenantSalts
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the steps work with."""
+
+    authenticator: Authenticator
+    catalog: Catalog
+    limiter: Limiter
+    cache: ResponseCache
+    salts: TenantSalts
+    sender: Sender
+    observer: Observer
+
+
+@dataclass(slots=True)
+class Inference:
+    """A request that has been admitted, and what becomes of it."""
+
+    request: Request
+    reply: Reply
+    record: Record
+    principal: Principal
+    call: Call
+    route: Route
+    reservation: Reservation
+    cache_key: str | None = None
+    delivery: Delivery = field(default_factory=Delivery)
+
+
+class Pipeline:
+    """Answers inference requests."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def __call__(self, endpoint: Endpoint, request: Request, reply: Reply) -> None:
+        """Answer one request; what becomes of it is observed in any case."""
+        services = self._services
+        record = Record(request.request_id, endpoint.path)
+        try:
+            inference = await admit(endpoint, request, reply, record, services)
+        except FairleadError as error:
+            refuse(reply, record, error)
+            record.duration_s = _now() - request.received_at
+            services.observer.refused(record, error)
+            return
+        services.observer.admitted(record)
+        try:
+            await answer(inference, services)
+        finally:
+            record.status = reply.status
+            services.observer.finished(record)
+
+
+async def admit(endpoint: Endpoint, request: Request, reply: Reply, record: Record, services: Services) -> Inference:
+    """Find out who asks for what, and reserve it.
+
+    Raises:
+        FairleadError: The request is refused.
+    """
+    principal = authenticate(request, record, services)
+    call, route = await understand(endpoint, request, principal, record, services)
+    reservation = await limit(principal, route, call, reply, services)
+    return Inference(request, reply, record, principal, call, route, reservation)
+
+
+async def answer(inference: Inference, services: Services) -> None:
+    """Answer an admitted request from the cache or from its route, and settle it."""
+    try:
+        if not await replay(inference, services):
+            await send(inference, services)
+    finally:
+        await settle(inference, services)
+
+
+def authenticate(request: Request, record: Record, services: Services) -> Principal:
+    """Return who is asking.
+
+    Raises:
+        Unauthenticated: Nobody we know.
+    """
+    principal = services.authenticator.authenticate(request.head.headers, request.head.query)
+    record.tenant, record.key_id = principal.tenant, principal.key_id
+    return principal
+
+
+async def understand(
+    endpoint: Endpoint, request: Request, principal: Principal, record: Record, services: Services
+) -> tuple[Call, Route]:
+    """Read the request's body and find its model.
+
+    Raises:
+        InvalidRequest, RequestTooLarge, RequestTimeout, UnsupportedMediaType: The body is not a request.
+        ModelNotFound, ModelSuspended: There is no such model for this principal, or not now.
+    """
+    content_type = first(request.head.headers, b"content-type")
+    body = await request.body.read()
+    call = parse(endpoint, body, None if content_type is None else content_type.decode("latin-1"))
+    route = services.catalog.resolve(call.model, principal)
+    record.model, record.stream = route.name, call.stream
+    return call, route
+
+
+async def limit(principal: Principal, route: Route, call: Call, reply: Reply, services: Services) -> Reservation:
+    """Reserve what the request may use; every reply from here on tells the client what is left.
+
+    Raises:
+        RateLimited: A limit is reached.
+        LimiterUnavailable: Limits cannot be checked, and the policy is to refuse.
+    """
+    reservation = await services.limiter.reserve(principal, route, call)
+    reply.add_headers(reservation.headers())
+    return reservation
+
+
+async def replay(inference: Inference, services: Services) -> bool:
+    """Answer from the cache, if it holds the answer; return whether it did."""
+    call, record = inference.call, inference.record
+    rules = cache_rules(inference.request.head.headers)
+    key = services.cache.key(inference.principal, inference.route, call) if rules.store else None
+    if key is None:
+        return False
+    inference.cache_key = key
+    cached = await services.cache.get(key, inference.principal) if rules.read else None
+    record.cache = CacheState.MISS if cached is None else CacheState.HIT
+    inference.reply.add_headers([(CACHE_HEADER, record.cache.value)])
+    if cached is None:
+        return False
+    _send_cached(inference, cached)
+    return True
+
+
+async def send(inference: Inference, services: Services) -> None:
+    """Send the call to its route and relay the answer; what goes wrong is told to the client here."""
+    call, route, reply = inference.call, inference.route, inference.reply
+    endpoint = call.endpoint
+    relay = Relay(
+        reply,
+        dialect=endpoint.dialect,
+        hide_usage=endpoint.usage_on_request and not call.include_usage,
+        keep=inference.cache_key is not None,
+    )
+    inference.delivery = relay.delivery
+    body = rewrite(call, route, services.salts.of(inference.principal.tenant))
+    try:
+        await services.sender.send(route, endpoint, inference.request, body, relay, stream=call.stream)
+    except FairleadError as error:
+        relay.broken(error)
+    if relay.error is not None:
+        refuse(reply, inference.record, relay.error)
+
+
+async def settle(inference: Inference, services: Services) -> None:
+    """Charge what was used, keep a finished answer."""
+    call, delivery, record = inference.call, inference.delivery, inference.record
+    received_at = inference.request.received_at
+    record.outcome, record.duration_s = delivery.outcome, _now() - received_at
+    if delivery.first_byte_at is not None:
+        record.first_byte_s = delivery.first_byte_at - received_at
+    record.usage = usage = delivery.settled_usage(
+        prompt_estimate=inference.reservation.prompt_tokens,
+        opening_frames=call.choices if call.endpoint.kind == "chat" else 0,
+    )
+    await services.limiter.settle(inference.reservation, usage, delivery.outcome)
+    if (
+        inference.cache_key is not None
+        and delivery.kept
+        and usage is not None
+        and delivery.outcome is Outcome.COMPLETED
+    ):
+        finished = CachedAnswer(
+            delivery.content_type, b"".join(delivery.kept), usage.prompt_tokens, usage.completion_tokens
+        )
+        await services.cache.put(inference.cache_key, inference.principal, inference.route, finished)
+
+
+def refuse(reply: Reply, record: Record, error: FairleadError) -> None:
+    """Tell the client an error."""
+    record.error_code, record.status = error.code, error.http_status
+    reply.refuse(error)
+
+
+def _send_cached(inference: Inference, cached: CachedAnswer) -> None:
+    delivery = inference.delivery
+    delivery.outcome = Outcome.CACHED
+    delivery.first_byte_at = _now()
+    streamed = cached.content_type == EVENT_STREAM
+    headers = STREAM_HEADERS if streamed else (("content-type", cached.content_type),)
+    inference.reply.send(200, headers, cached.body)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

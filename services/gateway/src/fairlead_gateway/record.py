@@ -1,0 +1,40 @@
+"""What is known of one inference request when it is over: the source of metrics and of the access log."""
+
+from dataclasses import dataclass
+
+from fairlead_gateway.cache import CacheState
+from fairlead_gateway.limits import Outcome
+from fairlead_gateway.usage import Usage
+
+
+@dataclass(slots=True)
+class Record:
+    """One inference request; fields keep their defaults where a request ended before they were known.
+
+    Attributes:
+        path: The endpoint.
+        tenant: The tenant for whom the request was made.
+        key_id: Id of the API key, where one was used.
+        model: Name of the ModelDeployment, never the name that a client made up.
+        stream: Whether a stream was asked for.
+        status: HTTP status of the reply; 0 where the client left before there was one.
+        error_code: Code of the error that the client got, "" where it got none.
+        cache: What the cache did.
+        usage: Tokens charged.
+        first_byte_s: Seconds from the request's head to the first byte of the answer, or None.
+        duration_s: Seconds from the request's head to the end of the reply.
+    """
+
+    request_id: str
+    path: str
+    tenant: str = ""
+    key_id: str | None = None
+    model: str = ""
+    stream: bool = False
+    status: int = 0
+    outcome: Outcome = Outcome.FAILED
+    error_code: str = ""
+    cache: CacheState = CacheState.BYPASS
+    usage: Usage | None = None
+    first_byte_s: float | None = None
+    duration_s: float = 0.0

@@ -1,0 +1,124 @@
+"""One request as the lanes see it: its head, who sent it, and a body that can be asked for."""
+
+import asyncio
+import os
+import re
+from collections.abc import Callable
+from typing import Final
+
+from fairlead_contract.errors import FairleadError
+from fairlead_gateway.headers import Headers, first
+from fairlead_gateway.http_body import body_decoder, too_large
+from fairlead_gateway.http_head import RequestHead
+
+_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._:\-]{0,127}")
+_TRACEPARENT: Final = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+class Body:
+    """A request's body, read when somebody asks for it.
+
+    Args:
+        length: Its announced length in bytes, or None where it comes in chunks.
+        limit_bytes: The largest body that is taken.
+        on_wanted: Called when somebody waits for a body that has not arrived; None where nobody needs to know.
+    """
+
+    __slots__ = ("_decoder", "_error", "_on_wanted", "_waiter")
+
+    def __init__(self, length: int | None, *, limit_bytes: int, on_wanted: Callable[[], None] | None = None) -> None:
+        self._decoder = body_decoder(length, limit_bytes=limit_bytes)
+        self._on_wanted = on_wanted
+        self._error: FairleadError | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        if length is not None and length > limit_bytes:
+            self.fail(too_large(limit_bytes))
+
+    @property
+    def complete(self) -> bool:
+        return self._decoder.complete
+
+    @property
+    def broken(self) -> bool:
+        """Whether the rest of the body will never be read."""
+        return self._error is not None
+
+    def feed(self, data: bytes) -> bytes:
+        """Take arriving bytes; return those that lie behind the body's end."""
+        if self._error is not None:
+            return b""
+        try:
+            rest = self._decoder.feed(data)
+        except FairleadError as error:
+            self.fail(error)
+            return b""
+        if self._decoder.complete:
+            self._wake()
+        return rest
+
+    def fail(self, error: FairleadError) -> None:
+        """Let whoever reads the body, now or later, get an error instead."""
+        self._error = error
+        self._wake()
+
+    async def read(self) -> bytes:
+        """Return the whole body.
+
+        Raises:
+            RequestTooLarge: It is larger than the gateway takes.
+            RequestTimeout: The client stopped sending it.
+            InvalidRequest: Its framing is broken, or the client left.
+        """
+        if not self._decoder.complete and self._error is None:
+            if self._on_wanted is not None:
+                self._on_wanted()
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        if self._error is not None:
+            raise self._error
+        return self._decoder.take()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+class Request:
+    """One request.
+
+    Attributes:
+        head: Method, path, query and headers.
+        body: Read with `await request.body.read()`.
+        request_id: The client's own id where it is well-formed, else one made here.
+        traceparent: The client's W3C trace context, or None.
+        peer: The address that the connection comes from.
+        received_at: Event-loop time in seconds at which the head was complete.
+    """
+
+    __slots__ = ("body", "head", "peer", "received_at", "request_id", "traceparent")
+
+    def __init__(self, head: RequestHead, body: Body, *, peer: str, received_at: float) -> None:
+        self.head = head
+        self.body = body
+        self.peer = peer
+        self.received_at = received_at
+        self.request_id = request_id_of(head.headers)
+        self.traceparent = _well_formed(first(head.headers, b"traceparent"), _TRACEPARENT)
+
+
+def request_id_of(headers: Headers) -> str:
+    """Return the client's id for its request where it sent a well-formed one, else a new one."""
+    for name in (b"x-request-id", b"x-client-request-id"):
+        given = _well_formed(first(headers, name), _REQUEST_ID)
+        if given is not None:
+            return given
+    return new_request_id()
+
+
+def new_request_id() -> str:
+    """Return a request id that no other request has."""
+    return f"req_{os.urandom(12).hex()}"
+
+
+def _well_formed(value: bytes | None, pattern: re.Pattern[bytes]) -> str | None:
+    return None if value is None or pattern.fullmatch(value) is None else value.decode("ascii")

@@ -1,0 +1,189 @@
+"""Everything that a running gateway consists of, opened in order and closed in reverse."""
+
+import asyncio
+import hashlib
+import hmac
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from redis.asyncio import Redis
+
+from fairlead_contract.tenants import Tenants
+from fairlead_gateway.app import create_app
+from fairlead_gateway.asgi import AsgiLane, Lifespan
+from fairlead_gateway.auth import Authenticator
+from fairlead_gateway.cache import CacheBounds, ResponseCache
+from fairlead_gateway.catalog import Catalog, RouteIndex, read_routes
+from fairlead_gateway.deadlines import Deadlines
+from fairlead_gateway.edge import Edge, EdgeLimits
+from fairlead_gateway.endpoints import ENDPOINTS, dialect_of
+from fairlead_gateway.envelope import render
+from fairlead_gateway.jwt_tokens import TokenRules, TokenVerifier, read_token_key
+from fairlead_gateway.key_ring import KeyIndex, KeyRing, read_keys
+from fairlead_gateway.lanes import lanes
+from fairlead_gateway.limits import Limiter
+from fairlead_gateway.logs import access_log
+from fairlead_gateway.metrics import GatewayMetrics
+from fairlead_gateway.observer import Observer
+from fairlead_gateway.pipeline import Pipeline, Services
+from fairlead_gateway.redis_guard import RedisGuard
+from fairlead_gateway.sender import Sender, UpstreamTimes
+from fairlead_gateway.settings import GatewaySettings
+from fairlead_gateway.tenant_salt import TenantSalts
+from fairlead_gateway.tenants import NO_TENANTS, TenantDirectory, read_tenants
+from fairlead_gateway.upstream import UpstreamPool
+from fairlead_gateway.watch import WatchedFile, watch
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """A running gateway.
+
+    Attributes:
+        draining: Whether it has been told to stop.
+        port: Where the API listens.
+    """
+
+    settings: GatewaySettings
+    metrics: GatewayMetrics
+    services: Services
+    edge: Edge
+    draining: asyncio.Event
+    port: int
+
+    async def drain(self) -> None:
+        """Become not ready, let load balancers notice, then finish what is under way."""
+        self.draining.set()
+        await asyncio.sleep(self.settings.drain_notice_s)
+        await self.edge.drain(limit_s=self.settings.longest_stream_s)
+
+
+@dataclass(frozen=True, slots=True)
+class _ApiServices:
+    """What the FastAPI application sees of the gateway."""
+
+    authenticator: Authenticator
+    catalog: Catalog
+    draining: Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """The watched files."""
+
+    routes: WatchedFile[RouteIndex]
+    tenants: WatchedFile[Tenants]
+    keys: WatchedFile[KeyIndex]
+
+    @classmethod
+    def of(cls, settings: GatewaySettings, metrics: GatewayMetrics) -> "_Files":
+        return cls(
+            routes=WatchedFile(settings.routes_file, read_routes, absent=RouteIndex(), on_read=metrics.config_read),
+            tenants=WatchedFile(settings.tenants_file, read_tenants, absent=NO_TENANTS, on_read=metrics.config_read),
+            keys=WatchedFile(
+                settings.api_keys_file, read_keys, absent=MappingProxyType({}), on_read=metrics.config_read
+            ),
+        )
+
+    @property
+    def all(self) -> list[WatchedFile[Any]]:
+        return [self.routes, self.tenants, self.keys]
+
+
+@asynccontextmanager
+async def open_runtime(settings: GatewaySettings) -> AsyncIterator[Runtime]:
+    """Open a gateway; it listens when the block begins and has closed everything when the block ends.
+
+    Raises:
+        OSError: A secret file cannot be read, or a port is taken.
+        ValueError: A secret is too short.
+    """
+    async with AsyncExitStack() as stack:
+        loop = asyncio.get_running_loop()
+        metrics = GatewayMetrics()
+        deadlines = Deadlines(loop)
+        stack.callback(deadlines.close)
+        services = await _open_services(settings, metrics, deadlines, stack)
+        draining = asyncio.Event()
+        app = create_app(_ApiServices(services.authenticator, services.catalog, draining.is_set))
+        await stack.enter_async_context(Lifespan(app))
+        edge = Edge(
+            lanes(ENDPOINTS, Pipeline(services), AsgiLane(app)),
+            render=render,
+            dialect_of=dialect_of,
+            limits=_edge_limits(settings),
+            deadlines=deadlines,
+        )
+        stack.callback(metrics.serve(settings.metrics_host, settings.metrics_port).close)
+        port = await edge.listen(settings.host, settings.port)
+        stack.push_async_callback(edge.drain, limit_s=0)
+        yield Runtime(settings, metrics, services, edge, draining, port)
+
+
+async def _open_services(
+    settings: GatewaySettings, metrics: GatewayMetrics, deadlines: Deadlines, stack: AsyncExitStack
+) -> Services:
+    files = _Files.of(settings, metrics)
+    for file in files.all:
+        file.poll()
+    watcher = asyncio.create_task(watch(files.all))
+    stack.callback(watcher.cancel)
+    pepper = read_token_key(settings.pepper_file)
+    tenants = TenantDirectory(files.tenants)
+    redis = Redis.from_url(settings.redis, max_connections=settings.redis_connections)
+    stack.push_async_callback(redis.aclose)
+    guard = RedisGuard(deadline_s=settings.redis_deadline_s, on_state=metrics.limiter_up)
+    stack.push_async_callback(guard.drain)
+    pool = UpstreamPool(
+        deadlines,
+        connect_timeout_s=settings.connect_timeout_s,
+        idle_s=settings.upstream_idle_s,
+        on_retry=metrics.retried,
+    )
+    stack.callback(pool.close)
+    return Services(
+        authenticator=Authenticator(_verifier(settings), KeyRing(files.keys, pepper), tenants),
+        catalog=Catalog(files.routes),
+        limiter=Limiter(redis, tenants, guard, when_lost=settings.when_redis_lost, gateways=settings.gateways),
+        cache=ResponseCache(
+            redis,
+            guard,
+            _derived(pepper, "response-cache"),
+            bounds=CacheBounds(settings.cache_entry_bytes, settings.cache_total_bytes),
+            on_foreign=lambda: metrics.cache("foreign"),
+        ),
+        salts=TenantSalts(_derived(pepper, "prefix-cache")),
+        sender=Sender(pool, hop_root=read_token_key(settings.hop_key_file), times=_times(settings)),
+        observer=Observer(metrics, access_log() if settings.access_log else None),
+    )
+
+
+def _verifier(settings: GatewaySettings) -> TokenVerifier:
+    return TokenVerifier(
+        read_token_key(settings.jwt_key_file), TokenRules(issuer=settings.issuer, audience=settings.audience)
+    )
+
+
+def _times(settings: GatewaySettings) -> UpstreamTimes:
+    return UpstreamTimes(settings.first_byte_timeout_s, settings.idle_timeout_s, settings.longest_stream_s)
+
+
+def _edge_limits(settings: GatewaySettings) -> EdgeLimits:
+    return EdgeLimits(
+        body_bytes=settings.body_bytes,
+        head_timeout_s=settings.head_timeout_s,
+        body_idle_s=settings.body_idle_s,
+        body_total_s=settings.body_total_s,
+        keep_alive_s=settings.keep_alive_s,
+        write_stall_s=settings.write_stall_s,
+        connections=settings.connections,
+        connections_per_peer=settings.connections_per_peer,
+    )
+
+
+def _derived(root: bytes, purpose: str) -> bytes:
+    """Return a key for one purpose, so that no two purposes share one (as in HKDF, RFC 5869)."""
+    return hmac.new(root, f"fairlead/{purpose}".encode(), hashlib.sha256).digest()

@@ -1,0 +1,101 @@
+"""Sends a call to its route's upstream: where to, with which head, and how long it may take."""
+
+from dataclasses import dataclass
+
+from fairlead_contract.hop import hop_secret
+from fairlead_contract.names import HOP_HEADER, REQUEST_ID_HEADER
+from fairlead_contract.routing import Route
+from fairlead_gateway.endpoints import Endpoint
+from fairlead_gateway.request import Request
+from fairlead_gateway.upstream import Address, UpstreamPool
+from fairlead_gateway.upstream_connection import Patience, Sink
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamTimes:
+    """How long an upstream may take, in seconds.
+
+    Attributes:
+        first_byte_s: Until a stream begins; this is also how long a request may wait in queues.
+        idle_s: Between two reads of a stream.
+        total_s: Until an answer is complete, streamed or not.
+    """
+
+    first_byte_s: float
+    idle_s: float
+    total_s: float
+
+    def patience(self, *, stream: bool) -> Patience:
+        """Return the bounds of one exchange; an answer in one piece begins when it is complete."""
+        return Patience(self.first_byte_s if stream else self.total_s, self.idle_s, self.total_s)
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """What is the same for all calls of a route to an endpoint."""
+
+    route: Route
+    address: Address
+    head: bytes
+
+
+class Sender:
+    """Sends bodies to upstreams.
+
+    Nothing of the client's own headers goes along but its request id and trace context: no credential, no cookie.
+
+    Args:
+        hop_root: The root from which the secret of each model's hop is derived.
+    """
+
+    def __init__(self, pool: UpstreamPool, *, hop_root: bytes, times: UpstreamTimes) -> None:
+        self._pool = pool
+        self._hop_root = hop_root
+        self._streamed = times.patience(stream=True)
+        self._whole = times.patience(stream=False)
+        self._prepared: dict[tuple[str, str], _Prepared] = {}
+
+    async def send(
+        self, route: Route, endpoint: Endpoint, request: Request, body: bytes, sink: Sink, *, stream: bool
+    ) -> None:
+        """Send a body and feed the answer to a sink; return when the answer is complete or abandoned.
+
+        Raises:
+            Unavailable, UpstreamFailed, UpstreamTimeout: As `UpstreamPool.exchange`.
+        """
+        prepared = self._prepare(route, endpoint)
+        trace = b"" if request.traceparent is None else b"traceparent: %b\r\n" % request.traceparent.encode("ascii")
+        variable = b"%bcontent-length: %d\r\n%b: %b\r\n\r\n" % (
+            trace,
+            len(body),
+            _REQUEST_ID,
+            request.request_id.encode("ascii"),
+        )
+        payload = b"".join((prepared.head, variable, body))
+        patience = self._streamed if stream else self._whole
+        await self._pool.exchange(prepared.address, payload, sink, patience, model=route.name)
+
+    def _prepare(self, route: Route, endpoint: Endpoint) -> _Prepared:
+        key = (route.name, endpoint.path)
+        prepared = self._prepared.get(key)
+        if prepared is None or prepared.route is not route:
+            prepared = self._prepared[key] = _Prepared(
+                route=route,
+                address=Address(route.upstream_host, route.upstream_port),
+                head=_head(route, endpoint, hop_secret(self._hop_root, route.name)),
+            )
+        return prepared
+
+
+_REQUEST_ID = REQUEST_ID_HEADER.encode("ascii")
+
+
+def _head(route: Route, endpoint: Endpoint, secret: str) -> bytes:
+    path = route.path_prefix.rstrip("/") + endpoint.upstream_path
+    return (
+        f"POST {path} HTTP/1.1\r\n"
+        f"host: {route.upstream_host}:{route.upstream_port}\r\n"
+        "content-type: application/json\r\n"
+        "accept: application/json, text/event-stream\r\n"
+        f"{HOP_HEADER}: {secret}\r\n"
+    ).encode("ascii")

@@ -1,0 +1,123 @@
+"""Every setting of the gateway, read once from the environment: FAIRLEAD_GATEWAY_<NAME>.
+
+Secrets are given as paths of files, so that no process listing and no dump of an environment shows them. Any host may
+be listened on: every route but /health and /ready asks for credentials. What the gateway does not do is TLS, which
+belongs to the ingress before it.
+"""
+
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from fairlead_contract.names import DEFAULT_GATEWAY_PORT, JWT_AUDIENCE, JWT_ISSUER
+from fairlead_gateway.limits import WhenRedisLost
+
+MIB = 1024 * 1024
+
+
+def _seconds(default: float, title: str, description: str, *, least: float = 0.001) -> float:
+    field: float = Field(default, ge=least, title=title, description=description, json_schema_extra={"unit": "s"})
+    return field
+
+
+def _bytes(default: int, title: str, description: str) -> int:
+    field: int = Field(default, ge=1024, title=title, description=description, json_schema_extra={"unit": "byte"})
+    return field
+
+
+def _count(default: int, title: str, description: str) -> int:
+    field: int = Field(default, ge=1, title=title, description=description)
+    return field
+
+
+def _file(title: str, description: str) -> Path:
+    field: Path = Field(title=title, description=description)
+    return field
+
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class GatewaySettings(BaseSettings):
+    """The gateway's settings."""
+
+    model_config = SettingsConfigDict(env_prefix="FAIRLEAD_GATEWAY_", frozen=True, extra="forbid")
+
+    host: str = Field("127.0.0.1", title="Host", description="Address to listen on.")
+    port: Port = Field(DEFAULT_GATEWAY_PORT, title="Port", description="Port of the API; 0 lets the system pick one.")
+    metrics_host: str = Field("127.0.0.1", title="Metrics host", description="Address on which /metrics is served.")
+    metrics_port: Port = Field(9464, title="Metrics port", description="Port of /metrics; 0 lets the system pick one.")
+
+    routes_file: Path = _file("Routes file", "JSON route table; changes are in force within a second.")
+    tenants_file: Path = _file("Tenants file", "YAML with plans and tenants; changes are in force within a second.")
+    api_keys_file: Path = _file(
+        "API keys file", "JSON with the hashes of API keys; changes are in force within a second."
+    )
+    jwt_key_file: Path = _file("JWT key file", "Key under which tokens are signed (HS256), at least 32 bytes.")
+    pepper_file: Path = _file("Pepper file", "Key of the API keys' hashes; keys of caches are derived from it too.")
+    hop_key_file: Path = _file("Hop key file", "Root from which each model's hop secret is derived.")
+    issuer: str = Field(JWT_ISSUER, title="Issuer", description="The `iss` that a token must have.")
+    audience: str = Field(JWT_AUDIENCE, title="Audience", description="The `aud` that a token must have.")
+
+    redis_url: SecretStr | None = Field(
+        None, title="Redis URL", description="Redis or Valkey for limits and cache: redis://, rediss:// or unix://."
+    )
+    redis_url_file: Path | None = Field(
+        None, title="Redis URL file", description="File that holds the Redis URL, where it carries a password."
+    )
+    redis_deadline_s: float = _seconds(0.1, "Redis deadline", "Longest time that a request waits for Redis.")
+    redis_connections: int = _count(64, "Redis connections", "Most connections to Redis.")
+    when_redis_lost: WhenRedisLost = Field(
+        WhenRedisLost.LOCAL,
+        title="Without Redis",
+        description="`local` limits by this gateway's share from memory, `closed` refuses requests that have limits.",
+    )
+    gateways: int = _count(1, "Gateways", "How many gateways share the limits, for the share of each without Redis.")
+    cache_entry_bytes: int = _bytes(MIB, "Largest cached answer", "Larger answers are not kept.")
+    cache_total_bytes: int = _bytes(256 * MIB, "Cache size", "Bytes of all cached answers together.")
+
+    body_bytes: int = _bytes(4 * MIB, "Largest request", "Larger request bodies are refused with 413.")
+    head_timeout_s: float = _seconds(10, "Head time-out", "Time in which a request's head must be complete.")
+    body_idle_s: float = _seconds(10, "Body idle time-out", "Longest pause within a request's body.")
+    body_total_s: float = _seconds(120, "Body time-out", "Time in which a request's body must be complete.")
+    keep_alive_s: float = _seconds(75, "Keep-alive", "Time that an idle connection is kept.")
+    write_stall_s: float = _seconds(30, "Write stall", "Time after which a client that reads nothing is dropped.")
+    connections: int = _count(8192, "Connections", "Most connections at a time; more are answered 503.")
+    connections_per_peer: int = _count(2048, "Connections per peer", "Most connections of one address at a time.")
+
+    connect_timeout_s: float = _seconds(2, "Connect time-out", "Time in which an upstream must accept a connection.")
+    first_byte_timeout_s: float = _seconds(180, "First-byte time-out", "Time in which a stream must begin.")
+    idle_timeout_s: float = _seconds(60, "Stream idle time-out", "Longest pause within an answer.")
+    longest_stream_s: float = _seconds(
+        600, "Longest stream", "Time in which an answer must be complete; drain waits as long."
+    )
+    upstream_idle_s: float = _seconds(30, "Upstream keep-alive", "Time that an unused upstream connection is kept.")
+    drain_notice_s: float = _seconds(
+        0, "Drain notice", "Time between being not ready and accepting no more, for load balancers to notice.", least=0
+    )
+
+    log_level: str = Field(
+        "info", title="Log level", pattern="^(debug|info|warning|error)$", description="Least level logged."
+    )
+    access_log: bool = Field(
+        default=True, title="Access log", description="One line per inference request, without its content."
+    )
+
+    @model_validator(mode="after")
+    def _one_redis_url(self) -> Self:
+        if (self.redis_url is None) == (self.redis_url_file is None):
+            raise ValueError("give exactly one of FAIRLEAD_GATEWAY_REDIS_URL and FAIRLEAD_GATEWAY_REDIS_URL_FILE")
+        return self
+
+    @property
+    def redis(self) -> str:
+        """The Redis URL, secret as it may be.
+
+        Raises:
+            OSError: Its file cannot be read.
+        """
+        if self.redis_url_file is not None:
+            return self.redis_url_file.read_text(encoding="utf-8").strip()
+        return self.redis_url.get_secret_value() if self.redis_url is not None else ""
