@@ -8,7 +8,7 @@ import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from fairlead_contract.errors import FairleadError, PermissionDenied, Unauthenticated, UnknownRoute
+from fairlead_contract.errors import EngineDied, FairleadError, PermissionDenied, Unauthenticated, UnknownRoute
 from fairlead_contract.names import HOP_HEADER
 
 Scope = MutableMapping[str, Any]
@@ -39,6 +39,9 @@ ALLOWED_ROUTES = frozenset(
     {("POST", path) for path in _INFERENCE_PATHS} | {("GET", "/v1/models"), ("GET", "/health")}
 )
 """Everything else that vLLM's application offers, above all its administration, does not exist from outside."""
+
+
+_TYPES = {401: "authentication_error", 403: "permission_error", 404: "invalid_request_error", 502: "server_error"}
 
 
 class HopGuard:
@@ -85,12 +88,34 @@ async def refuse(scope: Scope, send: Send, error: FairleadError) -> None:
     """Answer an HTTP request with an error, or close a websocket before it opens."""
     if scope["type"] == "websocket":
         return await send({"type": "websocket.close", "code": 1008})
-    body = json.dumps({"error": {"message": error.message, "type": "invalid_request_error", "code": error.code}}).encode()
+    body = json.dumps({"error": {"message": error.message, "type": _TYPES[error.http_status], "code": error.code}}).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": error.http_status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
-def guarded(app: ASGIApp, secret: str) -> ASGIApp:
-    """Return the application behind its door: first the secret, then the routes."""
-    return HopGuard(RouteFilter(app), secret)
+class LivenessGate:
+    """Answers that the engine died instead of handing a request to it; the replica is about to leave then."""
+
+    def __init__(self, app: ASGIApp, check: Callable[[], None]) -> None:
+        self._app = app
+        self._check = check
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            try:
+                self._check()
+            except EngineDied as error:
+                return await refuse(scope, send, error)
+        await self._app(scope, receive, send)
+
+
+def guarded(app: ASGIApp, secret: str, check: Callable[[], None]) -> ASGIApp:
+    """Return the application behind its door: first the secret, then the routes, then the engine's health.
+
+    Args:
+        app: vLLM's application.
+        secret: The hop secret.
+        check: Raises `EngineDied` if the engine is not well.
+    """
+    return HopGuard(RouteFilter(LivenessGate(app, check)), secret)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Protocol
 
 from fairlead_contract.errors import EngineDied
@@ -12,6 +13,8 @@ logger = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 0.5
 PROBE_EVERY_S = 5.0
+LAST_WORDS_S = 1.0
+"""For which a failed replica lives on, so that the streams in flight get their error."""
 
 
 class WatchedEngine(Protocol):
@@ -31,12 +34,18 @@ class EngineGuard:
     """Watches one engine; an engine once found dead or hung stays failed.
 
     Requests in flight end with vLLM's own error as soon as the engine's processes are gone, so a hung engine is killed
-    rather than waited for.
+    rather than waited for. Then the replica leaves: Serve replaces a dead actor at once, an unhealthy one later.
+
+    Args:
+        engine: The engine.
+        watch: Judges its readings.
+        leave: Ends the replica's process.
     """
 
-    def __init__(self, engine: WatchedEngine, watch: ProgressWatch) -> None:
+    def __init__(self, engine: WatchedEngine, watch: ProgressWatch, leave: Callable[[], None]) -> None:
         self._engine = engine
         self._watch = watch
+        self._leave = leave
         self._failure: str | None = None
         self._task: asyncio.Task[None] | None = None
         self._probe: asyncio.Task[None] | None = None
@@ -66,7 +75,8 @@ class EngineGuard:
         while self._failure is None:
             self._probe_if_idle()
             self._judge(self._engine.reading())
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(LOOK_EVERY_S if self._failure is None else LAST_WORDS_S)
+        self._leave()
 
     def _judge(self, reading: Reading) -> None:
         match self._watch.observe(reading):

@@ -1,5 +1,6 @@
 """The operating-system processes of one engine: who they are, whether they work, and how they end."""
 
+import contextlib
 import re
 from dataclasses import dataclass
 
@@ -57,15 +58,13 @@ class EngineProcesses:
         worked, self._processor_s = total_s - self._processor_s, total_s
         return worked > 0.02
 
-    def kill(self, *, wait_s: float = 5.0) -> None:
-        """End every process with SIGKILL, which also ends stopped ones, and wait for them to be gone."""
+    def kill(self) -> list[psutil.Process]:
+        """End every process with SIGKILL, which also ends stopped ones; return them, without waiting for them to be gone."""
         doomed = self.refresh()
         for process in doomed:
-            try:
+            with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-            except psutil.NoSuchProcess:
-                continue
-        psutil.wait_procs(doomed, timeout=wait_s)
+        return doomed
 
 
 def _is_resource_tracker(process: psutil.Process) -> bool:

@@ -9,7 +9,6 @@ import logging
 import os
 from typing import Any
 
-from fairlead_contract.errors import EngineDied
 from fairlead_contract.names import REPLICA_DEPLOYMENT
 from fairlead_contract.replica import ReplicaSpec, ReplicaTuning
 from ray import serve
@@ -22,9 +21,6 @@ from fairlead_serving.settings import ServingSettings
 from fairlead_serving.startup import Phase, RayGauges, StartupReport
 
 logger = logging.getLogger(__name__)
-
-_LAST_WORDS_S = 3.0
-
 
 @serve.deployment(name=REPLICA_DEPLOYMENT)
 @serve.ingress()
@@ -51,13 +47,13 @@ class Replica:
             self._report.enter(Phase.FAILED)
             raise
         self._watch = ProgressWatch(patience(self._spec, ReplicaTuning()))
-        self._guard = EngineGuard(self._engine, self._watch)
+        self._guard = EngineGuard(self._engine, self._watch, leave=lambda: os._exit(1))
 
     async def __serve_build_asgi_app__(self) -> ASGIApp:
         application = await self._engine.application()
         self._guard.start()
         self._report.enter(Phase.READY)
-        return guarded(application, self._settings.hop_secret)
+        return guarded(application, self._settings.hop_secret, self._guard.check)
 
     async def reconfigure(self, user_config: dict[str, Any]) -> None:
         """Apply a new `ReplicaTuning` to the running replica."""
@@ -67,14 +63,9 @@ class Replica:
         """Return if the engine is well; Serve calls this every `health_check_period_s`.
 
         Raises:
-            EngineDied: if the engine is dead or hung. Its processes are gone by then, and this one follows as soon as the
-                streams in flight have got their error, so that Serve replaces the replica at once.
+            EngineDied: if the engine is dead or hung. Its processes are gone by then, and this one follows shortly.
         """
-        try:
-            self._guard.check()
-        except EngineDied:
-            self._leave_soon()
-            raise
+        self._guard.check()
 
     async def __del__(self) -> None:
         """Serve calls this when the last stream has ended, or the time for draining has."""
@@ -82,6 +73,3 @@ class Replica:
             await guard.stop()
         if (engine := getattr(self, "_engine", None)) is not None:
             await asyncio.to_thread(engine.shutdown)
-
-    def _leave_soon(self) -> None:
-        asyncio.get_running_loop().call_later(_LAST_WORDS_S, os._exit, 1)

@@ -7,8 +7,10 @@ statistics that it records each step, and its shutdown.
 import argparse
 import logging
 import time
+from types import SimpleNamespace
 from typing import Any, NoReturn
 
+import psutil
 from fairlead_contract.errors import EngineStartFailed
 from fairlead_contract.replica import ReplicaSpec
 from vllm.engine.arg_utils import AsyncEngineArgs
@@ -25,6 +27,8 @@ from fairlead_serving.engine_arguments import command_line, plain_name, refuse_u
 from fairlead_serving.health import Reading
 from fairlead_serving.processes import EngineProcesses
 from fairlead_serving.startup import EngineFacts
+
+SHUTDOWN_S = 5.0
 
 logger = logging.getLogger(__name__)
 
@@ -87,6 +91,8 @@ class VllmEngine:
         """Return vLLM's own HTTP application on this engine."""
         tasks = await self._client.get_supported_tasks()
         application = build_app(self._arguments, tasks, self._client.model_config)
+        # vLLM's error handlers ask their server to stop when the engine is dead; here the guard sees to that.
+        application.state.server = SimpleNamespace(should_exit=False)
         await init_app_state(self._client, application.state, self._arguments, tasks)
         return application  # type: ignore[no-any-return] - vllm ships no types
 
@@ -123,8 +129,8 @@ class VllmEngine:
     def shutdown(self) -> None:
         """Shut the engine down in order, then make sure that no process of it is left."""
         self._processes.refresh()
-        self._client.shutdown(timeout=5.0)
-        self._processes.kill()
+        self._client.shutdown(timeout=SHUTDOWN_S)
+        psutil.wait_procs(self._processes.kill(), timeout=SHUTDOWN_S)
 
     def _facts(self, started_s: float) -> EngineFacts:
         config = self._client.vllm_config
