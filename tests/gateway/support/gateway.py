@@ -1,0 +1,78 @@
+"""A whole gateway inside a test: real sockets, real files, a real Valkey; upstreams are scripted."""
+
+import json
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fairlead_contract.routing import RouteTable
+
+from fairlead_gateway.runtime import Runtime, open_runtime
+from fairlead_gateway.settings import GatewaySettings
+from tests.gateway.builders import KEY, PEPPER, route, token
+from tests.gateway.support.wire import Answer, Wire, connected
+
+HOP_KEY = b"h" * 32
+TENANTS = """
+plans: {default: {}, small: {requestsPerMinute: 2}}
+tenants: {acme: {plan: default}, globex: {plan: default}, tiny: {plan: small}}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """A running gateway and what a client needs to talk to it."""
+
+    runtime: Runtime
+    port: int
+
+    def token(self, tenant: str = "acme") -> str:
+        now = int(time.time())
+        return token(tenant=tenant, iat=now, exp=now + 3600)
+
+    @asynccontextmanager
+    async def wire(self) -> AsyncIterator[Wire]:
+        async with connected(self.port) as wire:
+            yield wire
+
+    async def ask(
+        self, path: str, document: Any, *, tenant: str = "acme", headers: dict[str, str] | None = None
+    ) -> Answer:
+        """Send one request on a connection of its own and read the whole answer."""
+        async with connected(self.port) as wire:
+            await wire.post(path, json.dumps(document).encode(), token=self.token(tenant), headers=headers)
+            return await wire.answer()
+
+
+def chat(**fields: Any) -> dict[str, Any]:
+    """A chat request."""
+    return {"model": "demo", "messages": [{"role": "user", "content": "How are you?"}], **fields}
+
+
+@contextmanager
+def gateway_files(folder: Path, port: int) -> Iterator[dict[str, Path]]:
+    """Write every file that a gateway reads."""
+    contents = {
+        "routes_file": RouteTable(routes=(route("demo", upstream_port=port),)).to_json().encode(),
+        "tenants_file": TENANTS.encode(),
+        "api_keys_file": b'{"keys": []}',
+        "jwt_key_file": KEY,
+        "pepper_file": PEPPER,
+        "hop_key_file": HOP_KEY,
+    }
+    paths = {name: folder / name for name in contents}
+    for name, content in contents.items():
+        paths[name].write_bytes(content)
+    yield paths
+
+
+@asynccontextmanager
+async def running_gateway(folder: Path, valkey: Path, upstream_port: int, **settings: Any) -> AsyncIterator[Gateway]:
+    """Run a gateway whose one model, `demo`, answers at an upstream's port."""
+    with gateway_files(folder, upstream_port) as paths:
+        fixed = {"port": 0, "metrics_port": 0, "redis_url": f"unix://{valkey}", "access_log": False, **paths}
+        async with open_runtime(GatewaySettings(**{**fixed, **settings})) as runtime:
+            yield Gateway(runtime, runtime.port)
