@@ -109,7 +109,9 @@ help: ## show this help
 .PHONY: preflight
 preflight:
 	@command -v $(PYTHON) >/dev/null || { echo "Fairlead needs Python 3.11: install it, or name it with make PYTHON=/path/to/python3.11"; exit 1; }
-	@$(PYTHON) -B services/cli/src/fairlead_cli/preflight.py
+ifeq ($(TARGET),cpu)
+	@$(PYTHON) -c 'import ctypes; ctypes.CDLL("libnuma.so.1")' 2>/dev/null || { echo "The system library libnuma is missing, which vLLM needs on CPU. Install it first: sudo apt-get install libnuma1 (Debian, Ubuntu) or sudo dnf install numactl-libs (Fedora)"; exit 1; }
+endif
 
 $(UV): | preflight
 	@echo "Bringing uv $(UV_VERSION) into .uv"
