@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from fairlead_contract.routing import RouteTable
-
 from fairlead_gateway.runtime import Runtime, open_runtime
 from fairlead_gateway.settings import GatewaySettings
 from tests.gateway.builders import KEY, PEPPER, route, token

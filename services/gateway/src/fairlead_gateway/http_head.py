@@ -15,6 +15,7 @@ import httptools
 from fairlead_contract.errors import FairleadError, HeadersTooLarge, InvalidRequest, MethodNotAllowed
 from fairlead_gateway.headers import Headers
 
+_BLANK: Final = b" \t"
 HEAD_END: Final = b"\r\n\r\n"
 MAX_HEAD_BYTES: Final = 32 * 1024
 MAX_HEADERS: Final = 100
@@ -87,7 +88,7 @@ class _Collector:
         self.target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.headers.append((name.lower(), value))
+        self.headers.append((name.lower(), value.strip(_BLANK)))
 
 
 def parse_head(block: bytes) -> RequestHead:

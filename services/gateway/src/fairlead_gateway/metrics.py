@@ -6,11 +6,8 @@ are counted together.
 
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Thread
-from typing import Protocol
-from wsgiref.simple_server import WSGIServer
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from fairlead_contract import telemetry
 from fairlead_gateway.usage import Usage
@@ -21,13 +18,6 @@ NONE = "none"
 
 DURATION_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 TTFT_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
-
-
-class Server(Protocol):
-    """A running metrics server."""
-
-    def close(self) -> None:
-        """Stop it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,14 +129,9 @@ class GatewayMetrics:
         """Count a request that was sent to another replica before its first byte."""
         self._retries.labels(model).inc()
 
-    def serve(self, host: str, port: int) -> Server:
-        """Serve `/metrics` from a thread of its own.
-
-        Raises:
-            OSError: The port is taken.
-        """
-        server, thread = start_http_server(port, addr=host, registry=self.registry)
-        return _Running(server, thread)
+    def render(self) -> bytes:
+        """Return all metrics in Prometheus' text format."""
+        return generate_latest(self.registry)
 
     def _bind(self, model: str, route: str, tenant: str) -> CallMetrics:
         return CallMetrics(
@@ -173,14 +158,3 @@ class GatewayMetrics:
 
     def _histogram(self, name: str, help_text: str, buckets: tuple[float, ...]) -> Histogram:
         return Histogram(name, help_text, ("model", "route"), buckets=buckets, registry=self.registry)
-
-
-class _Running:
-    def __init__(self, server: WSGIServer, thread: Thread) -> None:
-        self._server = server
-        self._thread = thread
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()

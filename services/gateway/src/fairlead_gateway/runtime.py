@@ -18,7 +18,7 @@ from fairlead_gateway.auth import Authenticator
 from fairlead_gateway.cache import CacheBounds, ResponseCache
 from fairlead_gateway.catalog import Catalog, RouteIndex, read_routes
 from fairlead_gateway.deadlines import Deadlines
-from fairlead_gateway.edge import Edge, EdgeLimits
+from fairlead_gateway.edge import Edge, EdgeLimits, Handler
 from fairlead_gateway.endpoints import ENDPOINTS, dialect_of
 from fairlead_gateway.envelope import render
 from fairlead_gateway.jwt_tokens import TokenRules, TokenVerifier, read_token_key
@@ -30,6 +30,7 @@ from fairlead_gateway.metrics import GatewayMetrics
 from fairlead_gateway.observer import Observer
 from fairlead_gateway.pipeline import Pipeline, Services
 from fairlead_gateway.redis_guard import RedisGuard
+from fairlead_gateway.scrape import scrape_lane
 from fairlead_gateway.sender import Sender, UpstreamTimes
 from fairlead_gateway.settings import GatewaySettings
 from fairlead_gateway.tenant_salt import TenantSalts
@@ -45,6 +46,7 @@ class Runtime:
     Attributes:
         draining: Whether it has been told to stop.
         port: Where the API listens.
+        metrics_port: Where /metrics is served.
     """
 
     settings: GatewaySettings
@@ -53,6 +55,7 @@ class Runtime:
     edge: Edge
     draining: asyncio.Event
     port: int
+    metrics_port: int
 
     async def drain(self) -> None:
         """Become not ready, let load balancers notice, then finish what is under way."""
@@ -110,17 +113,13 @@ async def open_runtime(settings: GatewaySettings) -> AsyncIterator[Runtime]:
         draining = asyncio.Event()
         app = create_app(_ApiServices(services.authenticator, services.catalog, draining.is_set))
         await stack.enter_async_context(Lifespan(app))
-        edge = Edge(
-            lanes(ENDPOINTS, Pipeline(services), AsgiLane(app)),
-            render=render,
-            dialect_of=dialect_of,
-            limits=_edge_limits(settings),
-            deadlines=deadlines,
-        )
-        stack.callback(metrics.serve(settings.metrics_host, settings.metrics_port).close)
-        port = await edge.listen(settings.host, settings.port)
+        scrape = _edge(scrape_lane(metrics), settings, deadlines)
+        stack.push_async_callback(scrape.drain, limit_s=0)
+        edge = _edge(lanes(ENDPOINTS, Pipeline(services), AsgiLane(app)), settings, deadlines)
         stack.push_async_callback(edge.drain, limit_s=0)
-        yield Runtime(settings, metrics, services, edge, draining, port)
+        metrics_port = await scrape.listen(settings.metrics_host, settings.metrics_port)
+        port = await edge.listen(settings.host, settings.port)
+        yield Runtime(settings, metrics, services, edge, draining, port, metrics_port)
 
 
 async def _open_services(
@@ -171,8 +170,8 @@ def _times(settings: GatewaySettings) -> UpstreamTimes:
     return UpstreamTimes(settings.first_byte_timeout_s, settings.idle_timeout_s, settings.longest_stream_s)
 
 
-def _edge_limits(settings: GatewaySettings) -> EdgeLimits:
-    return EdgeLimits(
+def _edge(handler: Handler, settings: GatewaySettings, deadlines: Deadlines) -> Edge:
+    limits = EdgeLimits(
         body_bytes=settings.body_bytes,
         head_timeout_s=settings.head_timeout_s,
         body_idle_s=settings.body_idle_s,
@@ -182,6 +181,7 @@ def _edge_limits(settings: GatewaySettings) -> EdgeLimits:
         connections=settings.connections,
         connections_per_peer=settings.connections_per_peer,
     )
+    return Edge(handler, render=render, dialect_of=dialect_of, limits=limits, deadlines=deadlines)
 
 
 def _derived(root: bytes, purpose: str) -> bytes:
