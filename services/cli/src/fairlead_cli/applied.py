@@ -36,10 +36,11 @@ def read_applied(home: Home) -> list[Applied]:
     Raises:
         ManifestError: A file in the folder was edited into something else than a manifest.
     """
-    found = []
-    for path in home.models.glob(f"*{_SUFFIX}"):
-        for deployment in parse_manifests(path.read_text(), where=str(path)):
-            found.append(Applied(deployment, int(deployment.metadata.annotations.get(CREATED_ANNOTATION, "0"))))
+    found = [
+        Applied(deployment, int(deployment.metadata.annotations.get(CREATED_ANNOTATION, "0")))
+        for path in home.models.glob(f"*{_SUFFIX}")
+        for deployment in parse_manifests(path.read_text(), where=str(path))
+    ]
     return sorted(found, key=lambda applied: (applied.created_at, applied.name))
 
 

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 
 import httpx2
 
+from fairlead_cli.applied import read_applied
 from fairlead_cli.errors import PlatformNotRunning, UnknownName
+from fairlead_cli.home import Home
 from fairlead_contract.errors import EngineDied, InvalidRequest
 
 CONNECT_TIMEOUT_S = 10.0
@@ -54,12 +56,25 @@ class Conversation:
             raise PlatformNotRunning(f"the gateway at {self.address} does not answer: {error}") from None
 
 
-def choose_model(address: str, token: str, wanted: str | None) -> str:
-    """Return the model to talk to: the wanted one, or the only one.
+def only_model(home: Home) -> str:
+    """Return the served name of the one applied model.
+
+    Raises:
+        UnknownName: There is none, or more than one.
+    """
+    names = [entry.deployment.served_name for entry in read_applied(home)]
+    if len(names) != 1:
+        problem = "which model? name one of" if names else "no model is applied; see: fairlead apply --help"
+        raise UnknownName(f"{problem}: {', '.join(names)}" if names else problem, param="model")
+    return names[0]
+
+
+def check_model(address: str, token: str, model: str) -> str:
+    """Return the model if the gateway serves it to the holder of the token.
 
     Raises:
         PlatformNotRunning: The gateway does not answer.
-        UnknownName: The wanted model does not exist, or none is wanted and there are several.
+        UnknownName: There is no such model, at least not for that tenant.
     """
     try:
         answer = httpx2.get(f"{address}/v1/models", headers=_bearer(token), timeout=CONNECT_TIMEOUT_S, trust_env=False)
@@ -67,14 +82,10 @@ def choose_model(address: str, token: str, wanted: str | None) -> str:
         raise PlatformNotRunning(f"the gateway at {address} does not answer: {error}") from None
     if answer.is_error:
         raise InvalidRequest(_said(answer))
-    models = [str(model["id"]) for model in answer.json()["data"]]
-    if wanted in models:
-        return str(wanted)
-    known = ", ".join(models) or "none"
-    if wanted is None and len(models) == 1:
-        return models[0]
-    problem = f"no model {wanted!r}" if wanted else "which model?" if models else "no model is applied"
-    raise UnknownName(f"{problem}; models: {known}", param="model")
+    known = [str(entry["id"]) for entry in answer.json()["data"]]
+    if model not in known:
+        raise UnknownName(f"no model {model!r}; models: {', '.join(known) or 'none'}", param="model")
+    return model
 
 
 def _pieces(lines: Iterator[str]) -> Iterator[str]:

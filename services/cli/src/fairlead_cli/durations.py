@@ -7,6 +7,7 @@ from fairlead_contract.errors import InvalidValue
 
 _FORM = re.compile(r"(?P<number>\d{1,6})(?P<unit>[smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_MINUTE_S, _HOUR_S = 60, 3600
 
 
 def parse_duration(text: str) -> timedelta:
@@ -25,8 +26,8 @@ def parse_duration(text: str) -> timedelta:
 def render_duration(seconds: float) -> str:
     """Return a length of time in at most two units: 42s, 3m10s, 2h05m."""
     whole = round(seconds)
-    if whole < 60:
+    if whole < _MINUTE_S:
         return f"{whole}s"
-    if whole < 3600:
-        return f"{whole // 60}m{whole % 60:02}s"
-    return f"{whole // 3600}h{whole % 3600 // 60:02}m"
+    if whole < _HOUR_S:
+        return f"{whole // _MINUTE_S}m{whole % _MINUTE_S:02}s"
+    return f"{whole // _HOUR_S}h{whole % _HOUR_S // _MINUTE_S:02}m"

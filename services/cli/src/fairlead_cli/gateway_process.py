@@ -21,14 +21,15 @@ class GatewayProcess:
 
     home: Home
     ports: Ports
+    longest_stream_s: int
 
     @property
     def command(self) -> list[str]:
         return [sys.executable, "-m", "fairlead_gateway"]
 
     def environment(self, inherited: Mapping[str, str]) -> dict[str, str]:
-        """Return the gateway's environment: paths of secrets, never the secrets."""
-        kept = {name: value for name, value in inherited.items() if not name.startswith(PREFIX)}
+        """Return the gateway's environment: paths of secrets, never the secrets; other settings of it pass through."""
+        kept = {name: value for name, value in inherited.items() if name != f"{PREFIX}REDIS_URL_FILE"}
         settings = {
             "HOST": LOOPBACK,
             "PORT": str(self.ports.gateway),
@@ -41,6 +42,7 @@ class GatewayProcess:
             "JWT_KEY_FILE": str(self.home.jwt_key),
             "PEPPER_FILE": str(self.home.pepper),
             "HOP_KEY_FILE": str(self.home.hop_key),
+            "LONGEST_STREAM_S": str(self.longest_stream_s),
         }
         named = {PREFIX + name: value for name, value in settings.items()}
         return kept | named | {MARK_VARIABLE: str(self.home.root)}

@@ -12,7 +12,6 @@ logs/ ray/ valkey/
 
 import hashlib
 import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,8 +24,17 @@ HOME_VARIABLE = "FAIRLEAD_HOME"
 LONGEST_UNIX_SOCKET_PATH = 107
 """Bytes that the kernel allows for the path of a Unix socket."""
 
-LONGEST_RAY_SOCKET_SUFFIX = len("/haproxy/" + "0" * 56 + "/admin.sock")
-"""What Ray puts behind its folder for its longest socket: HAProxy's admin socket below the node's id."""
+LONGEST_RAY_SOCKET_SUFFIX = len("/session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store")
+"""What Ray puts behind its folder for its longest socket."""
+
+LONGEST_HAPROXY_SOCKET_PATH = 97
+"""HAProxy first binds a socket under a temporary name, which is ten bytes longer."""
+
+LONGEST_HAPROXY_SOCKET_SUFFIX = len("/" + "0" * 56 + "/metrics.sock")
+"""What Ray puts behind HAProxy's folder for its longest socket: it lies below the node's id."""
+
+SHORT_FOLDER = Path("/tmp")  # noqa: S108 - what lies in it is of mode 0700, and create() checks whose it is
+"""Where folders go whose own place is too deep for sockets; a user's TMPDIR may be just as deep."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +111,14 @@ class Home:
     @property
     def haproxy(self) -> Path:
         """Of mode 0700, like all folders here: HAProxy's admin socket takes commands from whoever reaches it."""
-        return self.ray / "haproxy"
+        return self.short(self.ray / "haproxy", LONGEST_HAPROXY_SOCKET_SUFFIX, LONGEST_HAPROXY_SOCKET_PATH)
 
-    def short(self, folder: Path, suffix_length: int) -> Path:
-        """Return a folder short enough for the Unix sockets in it: itself, or one of our own in the temporary folder."""
-        if len(str(folder).encode()) + suffix_length <= LONGEST_UNIX_SOCKET_PATH:
+    def short(self, folder: Path, suffix_length: int, longest: int = LONGEST_UNIX_SOCKET_PATH) -> Path:
+        """Return a folder short enough for Unix sockets: itself, or one of our own in the temporary folder."""
+        if len(str(folder).encode()) + suffix_length <= longest:
             return folder
-        digest = hashlib.sha256(str(self.root).encode()).hexdigest()[:8]
-        return Path(tempfile.gettempdir()) / f"fairlead-{os.getuid()}-{digest}" / folder.name
+        digest = hashlib.sha256(f"{os.getuid()}:{self.root}".encode()).hexdigest()[:8]
+        return SHORT_FOLDER / f"fl-{digest}" / folder.name
 
     def create(self) -> "Home":
         """Make the folders that are missing, for their owner alone.
@@ -119,7 +127,8 @@ class Home:
             PreflightFailed: A folder belongs to someone else or cannot be made.
         """
         folders = (self.root, self.auth, self.hop_folder, self.models, self.secrets, self.logs)
-        for folder in (*folders, self.valkey.parent, self.valkey, self.ray.parent, self.ray, self.haproxy):
+        with_sockets = (self.valkey, self.ray, self.haproxy)
+        for folder in (*folders, *(level for folder in with_sockets for level in (folder.parent, folder))):
             try:
                 private_folder(folder)
             except OSError as error:

@@ -12,7 +12,7 @@ NAME = "fairlead"
 
 
 def own_command() -> str:
-    """Return what to type for this very command from the current folder, with its state folder if that is not the default."""
+    """Return what to type for this very command from here, with its state folder if that is not the default."""
     home = os.environ.get(HOME_VARIABLE)
     prefix = f"{HOME_VARIABLE}={shlex.quote(home)} " if home else ""
     return prefix + _program(Path(sys.argv[0]))

@@ -1,7 +1,7 @@
 """What `up`, `apply` and `delete` do, apart from how it looks."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from fairlead_cli.files import locked
 from fairlead_cli.home import Home
 from fairlead_cli.platform import Platform, read_platform, running_platform
 from fairlead_cli.preflight import check_machine, check_models, check_port
+from fairlead_cli.services import RAY
 from fairlead_cli.settings import Settings
 from fairlead_cli.startup import end_platform, ensure_supervisor, wait_for_services
 from fairlead_contract.manifest import load_path
@@ -32,10 +33,16 @@ class Launch:
     """Whether the platform was down before."""
 
 
-def bring_up(home: Home, manifests: Path | None, *, port: int | None) -> Launch:
+def bring_up(home: Home, manifests: Path | None, *, port: int | None, announce: Callable[[str], None]) -> Launch:
     """Start the platform with the manifests, or apply them to one that runs already.
 
     A platform that was down serves exactly what the manifests say, or, without any, what was applied last.
+
+    Args:
+        home: The state folder.
+        manifests: A file or folder, or None.
+        port: Where the gateway shall listen; None for the settings' choice.
+        announce: Called with a sentence before anything takes long.
 
     Raises:
         FairleadError: A manifest, the machine or a service is at fault; what was started has been ended again.
@@ -46,24 +53,30 @@ def bring_up(home: Home, manifests: Path | None, *, port: int | None) -> Launch:
     platform = read_platform(home)
     if platform is not None and platform.is_running:
         check_same_port(platform, port)
+        announce(f"The platform runs already at {platform.address}; applying the manifests ...")
         wait_for_services(home, SERVICES_TIMEOUT_S)
         return apply(home, wanted)
-    check_names(wanted)
-    check_machine(home)
-    check_models(wanted)
     end_platform(home)
     chosen = port or Settings().port
-    check_port(chosen)
+    _check(home, wanted, chosen)
     changes = plan_changes(wanted, [entry.deployment for entry in read_applied(home)])
-    with locked(home.lock):
-        if manifests:
+    if manifests:
+        with locked(home.lock):
             _replace_applied(home, wanted)
-    started = ensure_supervisor(home, port=chosen)
+    announce("Starting Valkey, Ray and the gateway ...")
     try:
+        started = ensure_supervisor(home, port=chosen)
         return Launch(wait_for_services(home, SERVICES_TIMEOUT_S), changes, started)
     except BaseException:
         end_platform(home)
         raise
+
+
+def _check(home: Home, wanted: Sequence[ModelDeployment], port: int) -> None:
+    check_names(wanted)
+    check_machine(home)
+    check_models(wanted)
+    check_port(port)
 
 
 def apply(home: Home, wanted: Sequence[ModelDeployment]) -> Launch:
@@ -128,5 +141,5 @@ def _deploy(home: Home, platform: Platform) -> None:
     try:
         deploy(home, platform, longest_stream_s=Settings().longest_stream_s)
     except RayUnreachable:
-        if platform.is_up("ray"):
+        if platform.is_up(RAY):
             raise

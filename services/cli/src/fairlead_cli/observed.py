@@ -9,6 +9,7 @@ from fairlead_cli.deploy import serve_api
 from fairlead_cli.facts import ReplicaFacts, scrape_facts
 from fairlead_cli.home import Home
 from fairlead_cli.platform import Platform, read_platform
+from fairlead_cli.processes import platform_processes
 from fairlead_cli.services import RAY
 from fairlead_contract.errors import FairleadError
 
@@ -25,6 +26,8 @@ class Observed:
     """Serve's details, as its REST interface gives them."""
 
     facts: Mapping[str, tuple[ReplicaFacts, ...]] = field(default_factory=dict)
+    orphans: int = 0
+    """Processes that a supervisor left behind that was killed."""
 
 
 def observe(home: Home) -> Observed:
@@ -36,7 +39,8 @@ def observe(home: Home) -> Observed:
     applied = tuple(read_applied(home))
     platform = read_platform(home)
     if platform is None or not platform.is_running:
-        return Observed(applied, None)
+        leaders = platform.leaders if platform else ()
+        return Observed(applied, None, orphans=len(platform_processes(home.root, leaders)))
     if not platform.is_up(RAY):
         return Observed(applied, platform)
     try:

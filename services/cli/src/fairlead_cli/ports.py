@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 LOOPBACK = "127.0.0.1"
 BLOCK_START = 20_000
 BLOCK_END = 30_000
-"""Blocks lie below the kernel's own choice for outgoing connections (from 32768) and below Ray Serve's default replica ports."""
+"""Below the ports that the kernel takes for outgoing connections, from 32768 on."""
 
 RAY_WORKERS = 300
 REPLICAS = 200

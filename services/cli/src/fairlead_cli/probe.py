@@ -1,7 +1,6 @@
 """One tiny real request through the gateway: the proof that a model answers."""
 
-import time
-from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 
 import httpx2
@@ -12,31 +11,43 @@ from fairlead_cli.platform import Platform
 from fairlead_cli.tenants_file import DEFAULT_TENANT, read_tenants
 from fairlead_contract.modeldeployment import ModelDeployment
 
-PROBE_TIMEOUT_S = 60.0
 REQUEST_TIMEOUT_S = 30.0
-PAUSE_S = 0.5
 TOKEN_LIFETIME = timedelta(minutes=10)
 
 _NOT_YET = frozenset({404, 502, 503, 504})
 """The gateway has not read the route yet, or HAProxy not heard of the replica."""
 
 
-def probe(home: Home, platform: Platform, deployment: ModelDeployment) -> str | None:
-    """Ask a model for one token; return what is wrong in one line, or None if it answers.
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of asking a model."""
+
+    problem: str | None = None
+    """What is wrong in one line; None if it answered."""
+
+    is_final: bool = False
+    """Whether asking again is in vain."""
+
+
+def probe(home: Home, platform: Platform, deployment: ModelDeployment) -> Answer:
+    """Ask a model for one token.
 
     A model that the default tenant may not use, or whose task has no tiny request, is taken at Ray Serve's word.
     """
     request = _tiny_request(deployment)
     if request is None or not _is_open(home, deployment):
-        return None
+        return Answer()
     path, body = request
     headers = {"authorization": f"Bearer {mint_token(home, DEFAULT_TENANT, TOKEN_LIFETIME)}"}
-    deadline = time.monotonic() + PROBE_TIMEOUT_S
-    while True:
-        problem, final = _ask(platform.address + path, body, headers)
-        if problem is None or final or time.monotonic() > deadline:
-            return problem
-        time.sleep(PAUSE_S)
+    try:
+        answer = httpx2.post(
+            platform.address + path, json=body, headers=headers, timeout=REQUEST_TIMEOUT_S, trust_env=False
+        )
+    except httpx2.HTTPError as error:
+        return Answer(f"the gateway does not answer: {error}")
+    if answer.is_success or answer.status_code == httpx2.codes.TOO_MANY_REQUESTS:
+        return Answer()
+    return Answer(f"the gateway answers {answer.status_code}: {answer.text[:200]}", answer.status_code not in _NOT_YET)
 
 
 def _tiny_request(deployment: ModelDeployment) -> tuple[str, dict[str, object]] | None:
@@ -57,14 +68,3 @@ def _is_open(home: Home, deployment: ModelDeployment) -> bool:
     access = deployment.spec.access
     named = bool(access.tenants or access.plans)
     return not named or DEFAULT_TENANT in access.tenants or tenant.plan in access.plans
-
-
-def _ask(url: str, body: Mapping[str, object], headers: Mapping[str, str]) -> tuple[str | None, bool]:
-    """Return what is wrong, if anything, and whether asking again is in vain."""
-    try:
-        answer = httpx2.post(url, json=body, headers=dict(headers), timeout=REQUEST_TIMEOUT_S, trust_env=False)
-    except httpx2.HTTPError as error:
-        return f"the gateway does not answer: {error}", False
-    if answer.is_success or answer.status_code == httpx2.codes.TOO_MANY_REQUESTS:
-        return None, True
-    return f"the gateway answers {answer.status_code}: {answer.text[:200]}", answer.status_code not in _NOT_YET

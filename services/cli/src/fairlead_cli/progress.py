@@ -47,7 +47,7 @@ class LineLog:
         fresh = []
         for row in rows:
             text = describe(row)
-            kind = f"{row.phase} {row.message}"
+            kind = row.phase if row.phase is Phase.PENDING else f"{row.phase} {row.message}"
             said, when_s = self._said.get(row.model, ("", 0.0))
             if kind != said or (row.phase is not Phase.READY and now_s - when_s >= REMINDER_S):
                 self._said[row.model] = (kind, now_s)

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from fairlead_cli.durations import render_duration
 from fairlead_cli.observed import Observed
+from fairlead_cli.platform import Platform
 from fairlead_cli.progress import LineLog, describe, fraction
 from fairlead_cli.status import SETTLED, ModelStatus, Phase, model_rows
 from fairlead_cli.waiting import Show
@@ -82,32 +83,48 @@ def _style(row: ModelStatus) -> str:
 
 
 def status_view(observed: Observed, *, wide: bool) -> RenderableType:
-    """Return the status as a person reads it: one line for each service, one row for each model."""
+    """Return the status as a person reads it: the services, one row for each model, and what is wrong with any."""
     rows = model_rows(observed)
-    parts: list[RenderableType] = [_services_line(observed)]
+    parts: list[RenderableType] = [*_services(observed), Text()]
     parts.append(_model_table(rows, wide=wide) if rows else Text("no model is applied"))
-    return Group(*parts)
+    troubles = [Text(f"{row.model}: {row.message}", style=_style(row)) for row in rows if row.message]
+    return Group(*parts, *([Text(), *troubles] if troubles else []))
 
 
-def _services_line(observed: Observed) -> Text:
+def _services(observed: Observed) -> list[Text]:
     platform = observed.platform
+    if platform is None and observed.orphans:
+        text = (
+            f"platform: broken: its supervisor has ended and left {observed.orphans} processes; "
+            "repair it with `fairlead up`, or end them with `fairlead down`"
+        )
+        return [Text(text, style="bold red")]
     if platform is None:
-        return Text("platform: down (start it with: fairlead up -f FILE_OR_FOLDER)", style="red")
-    line = Text("platform: ")
-    line.append(platform.address, style="bold")
+        return [Text("platform: down; start it with: fairlead up -f FILE_OR_FOLDER", style="red")]
+    line = Text("platform: ").append(platform.address, style="bold")
     for service in platform.services.values():
-        state = "up" if service.is_running else "down"
+        state = "up" if service.is_running else service.state.value
         line.append(f"  {service.name} ").append(state, style="green" if service.is_running else "bold red")
+    return [line, *_troubles(platform)]
+
+
+def _troubles(platform: Platform) -> list[Text]:
+    """Return a line for each service that did not run through."""
+    lines = []
+    for service in platform.services.values():
+        reason = f", {service.message}" if service.message else ""
         if service.restarts:
-            line.append(f" ({service.restarts} restarts{': ' + service.message if service.message else ''})")
-    return line
+            lines.append(Text(f"{service.name}: restarted {service.restarts} times{reason}", style="yellow"))
+        elif reason:
+            lines.append(Text(f"{service.name}: {service.message}", style="red"))
+    return lines
 
 
 def _model_table(rows: Sequence[ModelStatus], *, wide: bool) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    columns = ["MODEL", "NAMES", "ENGINE", "READY", "PHASE", "RANKS", "KV TOKENS", "MAX LEN", "LOADED IN"]
-    for column in [*columns, *(["URL"] if wide else []), "MESSAGE"]:
-        table.add_column(column, no_wrap=column not in ("NAMES", "MESSAGE", "RANKS"), overflow="fold")
+    columns = ["MODEL", "NAMES", "ENGINE", "READY", "PHASE", "RANKS", "KV TOKENS", "MAX LEN", "LOAD"]
+    for column in [*columns, *(["URL"] if wide else [])]:
+        table.add_column(column, no_wrap=column not in ("NAMES", "RANKS"), overflow="fold")
     for row in rows:
         cells: list[RenderableType] = [
             row.model,
@@ -116,12 +133,16 @@ def _model_table(rows: Sequence[ModelStatus], *, wide: bool) -> Table:
             f"{row.ready}/{row.target}",
             Text(row.phase.value, style=_style(row)),
             _ranks(row),
-            f"{row.kv_cache_tokens:,}" if row.kv_cache_tokens is not None else "-",
-            f"{row.max_model_len:,}" if row.max_model_len is not None else "-",
+            _number(row.kv_cache_tokens),
+            _number(row.max_model_len),
             render_duration(row.load_s) if row.load_s is not None else "-",
         ]
-        table.add_row(*cells, *([row.url or "-"] if wide else []), Text(row.message))
+        table.add_row(*cells, *([row.url or "-"] if wide else []))
     return table
+
+
+def _number(value: int | None) -> str:
+    return "-" if value is None else f"{value:,}"
 
 
 def _ranks(row: ModelStatus) -> str:
@@ -138,11 +159,12 @@ def status_json(observed: Observed) -> str:
     platform = observed.platform
     document = {
         "running": platform is not None,
+        "orphans": observed.orphans,
         "address": platform.address if platform else None,
         "dashboard": platform.dashboard if platform else None,
-        "gatewayMetrics": f"http://127.0.0.1:{platform.ports.gateway_metrics}/metrics" if platform else None,
+        "gateway_metrics": f"http://127.0.0.1:{platform.ports.gateway_metrics}/metrics" if platform else None,
         "services": _services_json(observed),
-        "models": [_model_json(row) for row in model_rows(observed)],
+        "models": [dataclasses.asdict(row) for row in model_rows(observed)],
     }
     return json.dumps(document, indent=2)
 
@@ -159,14 +181,3 @@ def _services_json(observed: Observed) -> dict[str, object]:
         }
         for service in services
     }
-
-
-def _model_json(row: ModelStatus) -> dict[str, object]:
-    document = dataclasses.asdict(row)
-    document["ranks"] = [{"rank": rank, "pid": pid} for rank, pid in row.ranks]
-    return {_camel(name): value for name, value in document.items()}
-
-
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(part.capitalize() for part in rest)

@@ -36,7 +36,7 @@ def platform_services(home: Home, platform: Platform, *, longest_stream_s: int) 
     marked = {**os.environ, MARK_VARIABLE: str(home.root)}
     valkey = Valkey(home)
     valkey.write_configuration()
-    gateway = GatewayProcess(home, platform.ports)
+    gateway = GatewayProcess(home, platform.ports, longest_stream_s)
     return [
         ServiceSpec(
             name=VALKEY,

@@ -1,6 +1,6 @@
 """What was seen, as one line per model and per service. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -9,6 +9,7 @@ from fairlead_cli.applied import Applied
 from fairlead_cli.cause import root_cause
 from fairlead_cli.facts import ReplicaFacts
 from fairlead_cli.observed import Observed
+from fairlead_cli.platform import Platform
 from fairlead_cli.services import GATEWAY, RAY
 from fairlead_contract.names import REPLICA_DEPLOYMENT, application_name
 
@@ -33,6 +34,9 @@ class Phase(StrEnum):
     FAILED = "Failed"
     DELETING = "Deleting"
 
+
+_SLOW_START = "to initialize"
+"""Part of Serve's note that a replica takes long; that it loads, and for how long, is shown anyway."""
 
 SETTLED = frozenset({Phase.READY, Phase.SCALED_TO_ZERO, Phase.SUSPENDED})
 """Phases in which nothing more is to be waited for."""
@@ -77,30 +81,31 @@ def serve_deployment(observed: Observed, model: str) -> Mapping[str, Any]:
 
 
 def _applications(observed: Observed) -> Mapping[str, Any]:
-    return (observed.serve or {}).get("applications", {})
+    found: Mapping[str, Any] = (observed.serve or {}).get("applications", {})
+    return found
 
 
 def _model(entry: Applied, observed: Observed) -> ModelStatus:
     deployment = entry.deployment
-    application = _applications(observed).get(application_name(entry.name))
+    spec = deployment.spec
     serving = serve_deployment(observed, entry.name)
     replicas = serving.get("replicas", [])
-    target = int(serving.get("target_num_replicas", deployment.spec.scaling.min_replicas))
-    ready = sum(replica["state"] == "RUNNING" for replica in replicas)
+    target = int(serving.get("target_num_replicas", spec.scaling.min_replicas))
     facts = _living(observed.facts.get(entry.name, ()), replicas)
-    phase, message = _phase(entry, observed, application, serving, ready, target, facts)
-    said = _first_ready(facts)
+    phase, message = _phase(entry, observed, facts)
+    said = next((one for one in facts if one.phase == "ready"), None)
+    loading = [one for one in facts if one.phase == "downloading"]
     return ModelStatus(
         model=entry.name,
         names=deployment.names,
-        engine=deployment.spec.engine.name,
+        engine=spec.engine.name,
         phase=phase,
-        ready=ready,
-        target=0 if deployment.spec.suspend else target,
-        tensor=deployment.spec.parallelism.tensor,
-        pipeline=deployment.spec.parallelism.pipeline,
-        download_bytes=sum(one.download_bytes for one in facts if one.phase == "downloading"),
-        download_total_bytes=sum(one.download_total_bytes for one in facts if one.phase == "downloading"),
+        ready=_ready(replicas),
+        target=0 if spec.suspend else target,
+        tensor=spec.parallelism.tensor,
+        pipeline=spec.parallelism.pipeline,
+        download_bytes=sum(one.download_bytes for one in loading),
+        download_total_bytes=sum(one.download_total_bytes for one in loading),
         load_s=said.startup_s if said else None,
         kv_cache_tokens=said.kv_cache_tokens if said else None,
         max_model_len=said.max_model_len if said else None,
@@ -110,35 +115,40 @@ def _model(entry: Applied, observed: Observed) -> ModelStatus:
     )
 
 
-def _phase(
-    entry: Applied,
-    observed: Observed,
-    application: Mapping[str, Any] | None,
-    serving: Mapping[str, Any],
-    ready: int,
-    target: int,
-    facts: tuple[ReplicaFacts, ...],
-) -> tuple[Phase, str]:
+def _phase(entry: Applied, observed: Observed, facts: tuple[ReplicaFacts, ...]) -> tuple[Phase, str]:
+    """Return where a model stands and why."""
+    if observed.platform is None:
+        return Phase.STOPPED, ""
     if entry.deployment.spec.suspend:
         return Phase.SUSPENDED, "spec.suspend is true"
-    if observed.platform is None:
-        return Phase.STOPPED, "the platform is down"
     if observed.serve is None:
-        return Phase.UNKNOWN, _ray_message(observed)
+        return Phase.UNKNOWN, _ray_message(observed.platform)
+    application = _applications(observed).get(application_name(entry.name))
     if application is None:
         refusal = observed.platform.services[RAY].message
         return (Phase.FAILED, refusal) if refusal else (Phase.PENDING, "Ray Serve has not heard of it yet")
+    return _serving_phase(application, serve_deployment(observed, entry.name), facts)
+
+
+def _serving_phase(
+    application: Mapping[str, Any], serving: Mapping[str, Any], facts: tuple[ReplicaFacts, ...]
+) -> tuple[Phase, str]:
     message = root_cause(serving.get("message", "") or application.get("message", ""))
-    status = application["status"]
-    if status == "RUNNING":
-        return _running(ready, target)
-    if status == "DEPLOY_FAILED":
-        return Phase.FAILED, message
-    if status == "UNHEALTHY":
-        return Phase.UNHEALTHY, message
-    if status == "DELETING":
-        return Phase.DELETING, "is draining"
-    return _starting(facts, serving), message
+    match application["status"]:
+        case "RUNNING":
+            return _running(_ready(serving.get("replicas", [])), int(serving.get("target_num_replicas", 1)))
+        case "DEPLOY_FAILED":
+            return Phase.FAILED, message
+        case "UNHEALTHY":
+            return Phase.UNHEALTHY, message
+        case "DELETING":
+            return Phase.DELETING, "is draining"
+        case _:
+            return _starting(facts, serving), "" if _SLOW_START in message else message
+
+
+def _ready(replicas: Sequence[Mapping[str, Any]]) -> int:
+    return sum(replica["state"] == "RUNNING" for replica in replicas)
 
 
 def _running(ready: int, target: int) -> tuple[Phase, str]:
@@ -158,18 +168,14 @@ def _starting(facts: tuple[ReplicaFacts, ...], serving: Mapping[str, Any]) -> Ph
     return Phase.STARTING if serving.get("replicas") else Phase.PENDING
 
 
-def _ray_message(observed: Observed) -> str:
-    ray = observed.platform.services.get(RAY) if observed.platform else None
+def _ray_message(platform: Platform) -> str:
+    ray = platform.services.get(RAY)
     if ray is None or not ray.is_running:
-        return f"Ray is not running ({ray.message or ray.state})" if ray else "Ray is not running"
+        return f"Ray is not running: {ray.message}" if ray and ray.message else "Ray is not running"
     return "Ray does not answer"
 
 
-def _living(facts: tuple[ReplicaFacts, ...], replicas: list[Mapping[str, Any]]) -> tuple[ReplicaFacts, ...]:
+def _living(facts: tuple[ReplicaFacts, ...], replicas: Sequence[Mapping[str, Any]]) -> tuple[ReplicaFacts, ...]:
     """Return the facts of replicas that Serve knows; what a dead one said stays on the metrics port for a while."""
     ids = {str(replica["replica_id"]) for replica in replicas}
     return tuple(one for one in facts if one.replica in ids)
-
-
-def _first_ready(facts: tuple[ReplicaFacts, ...]) -> ReplicaFacts | None:
-    return next((one for one in facts if one.phase == "ready"), None)

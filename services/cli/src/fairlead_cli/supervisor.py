@@ -35,12 +35,13 @@ class Supervisor:
     keepers: list[Keeper] = field(default_factory=list)
 
     async def run(self, specs: Sequence[ServiceSpec]) -> None:
-        """Keep the services until SIGTERM or SIGINT; then end them, in the reverse of their order, and all they left."""
+        """Keep the services until SIGTERM or SIGINT; then end them, in the reverse order, and all they left."""
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         self.keepers = [Keeper(spec, self._record) for spec in specs]
-        write_platform(self.home, self.platform)
+        for keeper in self.keepers:
+            self._record(keeper.service)
         tasks = [asyncio.create_task(keeper.run()) for keeper in self.keepers]
         tasks.append(asyncio.create_task(self._reap()))
         await asyncio.wait([asyncio.create_task(stop.wait()), *tasks], return_when=asyncio.FIRST_COMPLETED)

@@ -14,6 +14,7 @@ from fairlead_contract.manifest import load_path
 
 
 def apply(
+    *,
     manifests: Annotated[Path, typer.Option("-f", "--filename", metavar="FILE_OR_FOLDER", help="Manifests to apply.")],
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until the models answer.")] = True,
 ) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fairlead_cli.chat import Conversation, choose_model
+from fairlead_cli.chat import Conversation, check_model, only_model
 from fairlead_cli.credentials import mint_token
 from fairlead_cli.home import find_home
 from fairlead_cli.platform import running_platform
@@ -16,15 +16,26 @@ TOKEN_LIFETIME = timedelta(hours=12)
 
 
 def chat(
-    model: Annotated[str | None, typer.Argument(help="Served name; not needed where there is only one.")] = None,
+    model: Annotated[
+        str | None, typer.Argument(help="Served name or alias; not needed where there is only one model.")
+    ] = None,
     message: Annotated[str | None, typer.Argument(help="Ask this one thing, print the answer, and leave.")] = None,
     tenant: Annotated[str, typer.Option(help="Tenant to speak for.")] = DEFAULT_TENANT,
 ) -> None:
-    """Talk to a model through the gateway; the answer is streamed."""
+    """Talk to a model through the gateway; the answer is streamed.
+
+    fairlead chat                         a conversation with the only model
+    fairlead chat demo                    a conversation with one of several
+    fairlead chat "What is Fairlead?"     one question to the only model
+    fairlead chat demo "Who are you?"     one question to one of several
+    """
     home = find_home()
     address = running_platform(home).address
     token = mint_token(home, tenant, TOKEN_LIFETIME)
-    conversation = Conversation(address, token, choose_model(address, token, model))
+    if message is None and model is not None and " " in model:
+        model, message = None, model
+    model = model or only_model(home)
+    conversation = Conversation(address, token, check_model(address, token, model))
     if message is not None:
         _answer(conversation, message)
         return

@@ -13,6 +13,7 @@ from fairlead_cli.waiting import wait_until_gone
 
 def delete(
     name: Annotated[str, typer.Argument(help="metadata.name of the model.")],
+    *,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until its streams have ended.")] = True,
 ) -> None:
     """Remove a model: new requests are refused at once, streams that run may end."""

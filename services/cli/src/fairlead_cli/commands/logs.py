@@ -12,6 +12,7 @@ def logs(
     name: Annotated[
         str | None, typer.Argument(help="gateway, valkey, ray, supervisor or a model; without it, all services.")
     ] = None,
+    *,
     following: Annotated[bool, typer.Option("-f", "--follow", help="Show what is added, until Ctrl-C.")] = False,
     lines: Annotated[int, typer.Option("-n", "--lines", min=0, help="How many last lines of each log.")] = 100,
 ) -> None:

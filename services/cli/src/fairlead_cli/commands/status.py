@@ -15,6 +15,7 @@ WATCH_INTERVAL_S = 1.0
 
 
 def status(
+    *,
     watch: Annotated[bool, typer.Option("-w", "--watch", help="Look again every second until Ctrl-C.")] = False,
     wide: Annotated[bool, typer.Option("--wide", help="Show URLs too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,

@@ -22,6 +22,7 @@ WATCH_INTERVAL_S = 2.0
 
 
 def up(
+    *,
     manifests: Annotated[
         Path | None,
         typer.Option(
@@ -40,8 +41,7 @@ def up(
     the status, and takes everything down on Ctrl-C.
     """
     home, console = find_home(), Console()
-    console.print("Starting Valkey, Ray and the gateway ...", highlight=False)
-    launch = bring_up(home, manifests, port=port)
+    launch = bring_up(home, manifests, port=port, announce=lambda text: console.print(text, highlight=False))
     owned = launch.started and not detach
     try:
         rows = _wait(home, launch, console)
