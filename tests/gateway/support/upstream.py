@@ -106,6 +106,14 @@ class Upstream:
     connections: int = 0
     writers: set[asyncio.StreamWriter] = field(default_factory=set)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    closed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def has_at_most(self, count: int) -> None:
+        """Wait until no more than so many connections are open."""
+        async with asyncio.timeout(5):
+            while len(self.writers) > count:
+                self.closed.clear()
+                await self.closed.wait()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -122,6 +130,7 @@ class Upstream:
             return  # the gateway left while the script was answering
         finally:
             self.writers.discard(writer)
+            self.closed.set()
             writer.close()
 
 
@@ -131,7 +140,7 @@ async def whole_answer(seen: Seen, line: Line) -> None:
         {
             "id": "chatcmpl-1",
             "object": "chat.completion",
-            "model": seen.json["model"],
+            "model": seen.json.get("model"),
             "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hello"}, "finish_reason": "stop"}],
             "usage": USAGE,
         }
