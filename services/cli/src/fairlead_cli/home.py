@@ -128,7 +128,7 @@ class Home:
         """
         folders = (self.root, self.auth, self.hop_folder, self.models, self.secrets, self.logs)
         with_sockets = (self.valkey, self.ray, self.haproxy)
-        for folder in (*folders, *(level for folder in with_sockets for level in (folder.parent, folder))):
+        for folder in (*folders, *(level for deepest in with_sockets for level in (deepest.parent, deepest))):
             try:
                 private_folder(folder)
             except OSError as error:
