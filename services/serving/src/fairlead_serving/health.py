@@ -27,13 +27,11 @@ class Reading:
         alive: Whether all of its processes live and its client has seen no fatal error.
         pending: Requests that wait for an answer, the replica's own probe included.
         progress: A counter that grows with each step that moved something.
-        working: Whether its processes have used processor time since the last look and none of them is stopped.
     """
 
     alive: bool
     pending: int
     progress: int
-    working: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +57,22 @@ class ProgressWatch:
     """Judges an engine by successive readings; pure but for the clock.
 
     Args:
+        is_working: Tells whether the engine's processes use processor time. Asked only of an engine that stands still,
+            because the answer costs a look at all of its processes.
         patience: The bounds; may be replaced at any time.
         clock: Monotonic seconds.
         memory_s: How long a pause that ended well is remembered.
     """
 
     def __init__(
-        self, patience: Patience = Patience(), *, clock: Callable[[], float] = time.monotonic, memory_s: float = 600.0
+        self,
+        is_working: Callable[[], bool],
+        patience: Patience,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        memory_s: float = 600.0,
     ) -> None:
+        self._is_working = is_working
         self.patience = patience
         self._clock = clock
         self._memory_s = memory_s
@@ -86,7 +92,10 @@ class ProgressWatch:
         if reading.progress != self._progress or not reading.pending:
             self._moved(reading)
             return Verdict.HEALTHY
-        return Verdict.HUNG if self.still_for_s > self.allowance_s(working=reading.working) else Verdict.HEALTHY
+        if self.still_for_s < self.patience.stall_after_s / 2:
+            return Verdict.HEALTHY
+        is_hung = self.still_for_s > self.allowance_s(working=self._is_working())
+        return Verdict.HUNG if is_hung else Verdict.HEALTHY
 
     def allowance_s(self, *, working: bool) -> float:
         """Return how long the engine may stand still just now, in seconds."""

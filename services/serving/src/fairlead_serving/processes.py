@@ -2,11 +2,15 @@
 
 import contextlib
 import re
+import time
 from dataclasses import dataclass
 
 import psutil
 
 _RANK = re.compile(r"Worker(?:_DP\d+)?(?:_PP(?P<pp>\d+))?(?:_TP(?P<tp>\d+))?")
+WORKED_WITHIN_S = 3.0
+"""A process that waits for a processor on a crowded machine still gets some of it within this time."""
+
 _RESOURCE_TRACKER = "multiprocessing.resource_tracker"
 
 
@@ -28,6 +32,7 @@ class EngineProcesses:
         self._root = root or psutil.Process()
         self._known: dict[int, psutil.Process] = {}
         self._processor_s = 0.0
+        self._last_worked_s = 0.0
 
     def refresh(self) -> list[psutil.Process]:
         """Look for new descendants and return all processes known, living ones only."""
@@ -50,13 +55,18 @@ class EngineProcesses:
         return [EngineRank(0, cores[0].pid)] if cores else []
 
     def are_working(self) -> bool:
-        """Tell whether the processes used processor time since the last call, and none of them is stopped."""
-        living = self.refresh()
-        if any(_status(process) == psutil.STATUS_STOPPED for process in living):
-            return False
-        total_s = sum(_processor_s(process) for process in living)
-        worked, self._processor_s = total_s - self._processor_s, total_s
-        return worked > 0.02
+        """Tell whether the known processes used processor time within the last seconds, and none of them is stopped.
+
+        To be asked several times: each answer compares with the one before.
+        """
+        now, total_s = time.monotonic(), 0.0
+        for process in self._known.values():
+            if _status(process) == psutil.STATUS_STOPPED:
+                return False
+            total_s += _processor_s(process)
+        if total_s != self._processor_s:
+            self._processor_s, self._last_worked_s = total_s, now
+        return now - self._last_worked_s < WORKED_WITHIN_S
 
     def kill(self) -> list[psutil.Process]:
         """End every process with SIGKILL, which also ends stopped ones; return them, without waiting for them to be gone."""

@@ -46,7 +46,7 @@ class Replica:
         except Exception:
             self._report.enter(Phase.FAILED)
             raise
-        self._watch = ProgressWatch(patience(self._spec, ReplicaTuning()))
+        self._watch = ProgressWatch(self._engine.is_working, patience(self._spec, ReplicaTuning()))
         self._guard = EngineGuard(self._engine, self._watch, leave=lambda: os._exit(1))
 
     async def __serve_build_asgi_app__(self) -> ASGIApp:

@@ -97,14 +97,16 @@ class VllmEngine:
         return application  # type: ignore[no-any-return] - vllm ships no types
 
     def reading(self) -> Reading:
-        """Look at the engine."""
-        pending = self._client.get_num_unfinished_requests() + self._probes
+        """Look at the engine; costs next to nothing."""
         return Reading(
             alive=not self._client.errored,
-            pending=pending,
+            pending=self._client.get_num_unfinished_requests() + self._probes,
             progress=self._steps.count,
-            working=pending > 0 and self._processes.are_working(),
         )
+
+    def is_working(self) -> bool:
+        """Tell whether its processes use processor time; costs a look at each of them."""
+        return self._processes.are_working()
 
     async def probe(self) -> None:
         """Ask the engine's core for a sign of life; counts as pending until it is answered."""
@@ -116,11 +118,6 @@ class VllmEngine:
             logger.warning("the engine's core did not answer a probe: %s", error)
         finally:
             self._probes -= 1
-
-    @property
-    def pending(self) -> int:
-        """Requests that wait for an answer."""
-        return int(self._client.get_num_unfinished_requests())
 
     def kill(self) -> None:
         """End all of its processes at once, stopped ones too."""
