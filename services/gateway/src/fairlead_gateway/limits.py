@@ -85,6 +85,7 @@ class Reservation:
     charges: tuple[Charge, ...] = ()
     decision: Decision = NOT_LIMITED
     prompt_tokens: int = 0
+    local_slot: int = 0
     local: bool = False
     settled: bool = False
 
@@ -149,7 +150,9 @@ class Limiter:
             charges, decision, local = *self._without_redis(charges), True
         if not decision.allowed:
             raise _exceeded(buckets, charges, decision)
-        return Reservation(buckets, charges, decision, prompt_tokens=prompt_tokens(call), local=local)
+        # What Redis grants is noted here too: losing Redis forgets nothing of what this gateway has let through.
+        slot = decision.slot if local else self._local.record(charges, self._now_ms())
+        return Reservation(buckets, charges, decision, prompt_tokens=prompt_tokens(call), local_slot=slot, local=local)
 
     async def settle(self, reservation: Reservation, usage: Usage | None, outcome: Outcome) -> None:
         """Replace a reservation by what was used; a second settlement of the same one changes nothing."""
@@ -163,12 +166,11 @@ class Limiter:
         differences = [(key, difference) for key, difference in differences if difference]
         if not differences:
             return
-        slot = reservation.decision.slot
+        self._local.settle(reservation.local_slot, differences, self._now_ms())
         if reservation.local:
-            self._local.settle(slot, differences, self._now_ms())
             return
         keys = [key for key, _ in differences]
-        amounts = [self._window_s, slot, *(difference for _, difference in differences)]
+        amounts = [self._window_s, reservation.decision.slot, *(difference for _, difference in differences)]
         try:
             await self._guard.run(lambda: self._settle(keys=keys, args=amounts))
         except RedisLost:

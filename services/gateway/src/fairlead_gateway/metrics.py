@@ -65,8 +65,9 @@ class CallMetrics:
 class GatewayMetrics:
     """All metrics of a gateway, in a registry of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, max_tenants: int = MAX_TENANTS) -> None:
         self.registry = CollectorRegistry()
+        self._max_tenants = max_tenants
         self._requests = self._counter(
             telemetry.GATEWAY_REQUESTS, "Requests answered", ("model", "route", "code", "tenant")
         )
@@ -90,6 +91,7 @@ class GatewayMetrics:
             "1 while Redis answers, 0 while limits follow the policy without it",
             registry=self.registry,
         )
+        self._limiter_up.set(1)
         self._reloads = self._counter(telemetry.GATEWAY_CONFIG_RELOADS, "Readings of watched files", ("file", "result"))
         self._retries = self._counter(
             telemetry.GATEWAY_UPSTREAM_RETRIES, "Requests sent again before the first byte", ("model",)
@@ -99,10 +101,10 @@ class GatewayMetrics:
 
     def call(self, model: str, route: str, tenant: str) -> CallMetrics:
         """Return the bound metrics of a model, an endpoint's path and a tenant; the same object every time."""
-        key = (model, route, tenant)
+        key = (model, route, self._bounded(tenant))
         found = self._calls.get(key)
         if found is None:
-            found = self._calls[key] = self._bind(model, route, self._bounded(tenant))
+            found = self._calls[key] = self._bind(*key)
         return found
 
     def refused(self, route: str, code: int) -> None:
@@ -148,7 +150,7 @@ class GatewayMetrics:
 
     def _bounded(self, tenant: str) -> str:
         if tenant not in self._tenants:
-            if len(self._tenants) >= MAX_TENANTS:
+            if len(self._tenants) >= self._max_tenants:
                 return OTHER
             self._tenants.add(tenant)
         return tenant

@@ -1,8 +1,8 @@
 """Calls to Redis that no request waits for longer than a deadline, and that are never cut in the middle.
 
 A cancelled command would leave its answer on the connection for whoever uses it next (CVE-2023-28858), so commands run
-in tasks of their own; a caller that gives up leaves its command to finish. After a failure Redis is left alone for a
-moment, so that an outage costs one deadline and not one per request.
+in tasks of their own; a caller that gives up or is cancelled leaves its command to finish. After a failure Redis is
+left alone for a moment, so that an outage costs one deadline and not one per request.
 """
 
 import asyncio
@@ -55,12 +55,13 @@ class RedisGuard:
         task: asyncio.Future[Answer] = asyncio.ensure_future(command())
         self._running.add(task)
         task.add_done_callback(self._finished)
+        await asyncio.wait({task}, timeout=self._deadline_s)
+        if not task.done():
+            raise self._lost("no answer in time")
         try:
-            answer = await asyncio.wait_for(asyncio.shield(task), self._deadline_s)
+            answer = task.result()
         except (RedisError, OSError, TimeoutError) as error:
-            self._paused_until = self._clock() + self._pause_s
-            self._tell(answers=False)
-            raise RedisLost(str(error) or type(error).__name__) from error
+            raise self._lost(str(error) or type(error).__name__) from error
         self._tell(answers=True)
         return answer
 
@@ -68,6 +69,11 @@ class RedisGuard:
         """Wait for commands whose callers have gone."""
         if self._running:
             await asyncio.wait(self._running)
+
+    def _lost(self, reason: str) -> RedisLost:
+        self._paused_until = self._clock() + self._pause_s
+        self._tell(answers=False)
+        return RedisLost(reason)
 
     def _finished(self, task: asyncio.Future[Any]) -> None:
         self._running.discard(task)

@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 Parsed = TypeVar("Parsed")
 Identity = tuple[int, int, int, int]
@@ -95,7 +95,7 @@ def _content(path: Path) -> bytes:
     return content
 
 
-async def watch(files: Sequence[WatchedFile[object]], *, interval_s: float = 0.5) -> None:
+async def watch(files: Sequence[WatchedFile[Any]], *, interval_s: float = 0.5) -> None:
     """Poll files until cancelled; a change is in force at most `interval_s` after it was made."""
     while True:
         for file in files:

@@ -117,6 +117,13 @@ class LocalWindows:
         )
         return Decision(slot=now_s, allowed=allowed, states=states)
 
+    def record(self, charges: Sequence[Charge], now_ms: int) -> int:
+        """Charge all buckets, for it has been decided elsewhere; return the slot."""
+        slot = now_ms // 1000
+        for charge in charges:
+            self._window(charge.key, slot).add(slot, charge.cost)
+        return slot
+
     def settle(self, slot: int, differences: Sequence[tuple[str, int]], now_ms: int) -> None:
         """Give back, or charge now, used minus reserved of each bucket."""
         for key, difference in differences:
