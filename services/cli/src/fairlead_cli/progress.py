@@ -25,7 +25,11 @@ def describe(row: ModelStatus) -> str:
         Phase.SCALED_TO_ZERO: "scaled to zero",
     }
     text = words.get(row.phase, row.phase.value.lower())
-    return f"{text}: {row.message}" if row.message and row.phase is not Phase.PENDING else text
+    if not row.message or row.phase is Phase.PENDING:
+        return text
+    if row.phase in (Phase.STARTING, Phase.LOADING):
+        return f"{text} again; last time: {row.message}"
+    return f"{text}: {row.message}"
 
 
 def fraction(row: ModelStatus) -> float | None:

@@ -57,6 +57,7 @@ class Supervisor:
             await keeper.stop()
         find = partial(platform_processes, self.home.root, self.platform.leaders)
         left = await asyncio.to_thread(kill_all, find)
+        reap_orphans(())
         if left:
             log.error("could not end the processes %s", [process.pid for process in left])
         self.home.platform.unlink(missing_ok=True)
