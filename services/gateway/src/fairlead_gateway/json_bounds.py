@@ -13,12 +13,13 @@ from typing import NoReturn
 from fairlead_contract.errors import InvalidJson
 
 MAX_DEPTH = 64
+TOO_DEEP = f"The body nests deeper than {MAX_DEPTH} levels. Send a flatter one."
 
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
-_BRACKET = re.compile(rb"[\[{}\]]")
 _ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
-_LONG_NUMBER = re.compile(rb"[0-9]{19}")
-_OPENING = b"[{"
+_PARENTHESES = bytes.maketrans(b"[{]}", b"(())")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[{]}"))
+_DIGITS_AS_NINES = bytes(0x39 if byte in b"0123456789" else 0x20 for byte in range(256))
+_LONG_NUMBER = b"9" * 19
 
 
 def parse_object(body: bytes) -> dict[str, object]:
@@ -29,7 +30,7 @@ def parse_object(body: bytes) -> dict[str, object]:
     """
     text = _text(body)
     _check_depth(body)
-    parse_int = _bounded_int if _LONG_NUMBER.search(body) else None
+    parse_int = _bounded_int if _LONG_NUMBER in body.translate(_DIGITS_AS_NINES) else None
     try:
         value = json.loads(
             text,
@@ -40,6 +41,8 @@ def parse_object(body: bytes) -> dict[str, object]:
         )
     except json.JSONDecodeError as error:
         raise InvalidJson(f"The body is not valid JSON: {error.msg} at character {error.pos}.") from None
+    except RecursionError:  # brackets that never close nest without end
+        raise InvalidJson(TOO_DEEP) from None
     if not isinstance(value, dict):
         raise InvalidJson('The body must be a JSON object, such as {"model": "..."}.')
     if _ESCAPED_SURROGATE.search(body):
@@ -59,16 +62,16 @@ def _text(body: bytes) -> str:
 
 
 def _check_depth(body: bytes) -> None:
+    """Refuse deep nesting before the recursive parser meets it; innermost brackets are removed level by level."""
     if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
         return
-    depth = 0
-    for match in _BRACKET.finditer(_STRING.sub(b'""', body)):
-        if match[0] in _OPENING:
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise InvalidJson(f"The body nests deeper than {MAX_DEPTH} levels. Send a flatter one.")
-        else:
-            depth -= 1
+    without_escapes = body.replace(b"\\\\", b"").replace(b'\\"', b"")
+    outside_strings = b"".join(without_escapes.split(b'"')[::2])
+    brackets = outside_strings.translate(_PARENTHESES, _NO_BRACKETS)
+    for _ in range(MAX_DEPTH):
+        brackets = brackets.replace(b"()", b"")
+    if b"()" in brackets:
+        raise InvalidJson(TOO_DEEP)
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
