@@ -33,8 +33,8 @@ class Gateway:
         return token(tenant=tenant, iat=now, exp=now + 3600)
 
     @asynccontextmanager
-    async def wire(self) -> AsyncIterator[Wire]:
-        async with connected(self.port) as wire:
+    async def wire(self, *, buffered: int = 2**24) -> AsyncIterator[Wire]:
+        async with connected(self.port, buffered=buffered) as wire:
             yield wire
 
     async def ask(

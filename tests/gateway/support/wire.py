@@ -96,9 +96,9 @@ class Wire:
 
 
 @asynccontextmanager
-async def connected(port: int) -> AsyncIterator[Wire]:
-    """Connect to a local port."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**24)
+async def connected(port: int, *, buffered: int = 2**24) -> AsyncIterator[Wire]:
+    """Connect to a local port; about `buffered` bytes are read ahead of whoever reads."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=buffered)
     wire = Wire(reader, writer)
     try:
         yield wire
