@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from redis.asyncio import Redis
-
 from fairlead_contract.tenants import Tenants
 from fairlead_gateway.app import create_app
 from fairlead_gateway.asgi import AsgiLane, Lifespan
@@ -29,6 +27,7 @@ from fairlead_gateway.logs import access_log
 from fairlead_gateway.metrics import GatewayMetrics
 from fairlead_gateway.observer import Observer
 from fairlead_gateway.pipeline import Pipeline, Services
+from fairlead_gateway.redis_client import redis_client
 from fairlead_gateway.redis_guard import RedisGuard
 from fairlead_gateway.scrape import scrape_lane
 from fairlead_gateway.sender import Sender, UpstreamTimes
@@ -132,7 +131,7 @@ async def _open_services(
     stack.callback(watcher.cancel)
     pepper = read_token_key(settings.pepper_file)
     tenants = TenantDirectory(files.tenants)
-    redis = Redis.from_url(settings.redis, max_connections=settings.redis_connections)
+    redis = redis_client(settings.redis, connections=settings.redis_connections)
     stack.push_async_callback(redis.aclose)
     guard = RedisGuard(deadline_s=settings.redis_deadline_s, on_state=metrics.limiter_up)
     stack.push_async_callback(guard.drain)
