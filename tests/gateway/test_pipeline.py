@@ -1,23 +1,281 @@
 """Requests through a whole gateway: real sockets, a real Valkey, a scripted upstream."""
 
-from tests.gateway.support.frames import CHAT_STREAM, CHAT_VISIBLE
-from tests.gateway.support.gateway import Gateway, chat
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from fairlead_contract.hop import hop_secret
+from tests.gateway.support.frames import (
+    CHAT,
+    CHAT_STREAM,
+    CHAT_VISIBLE,
+    DONE,
+    ENGINE_ERROR,
+    MESSAGES_STREAM,
+    RESPONSES_STREAM,
+    chat_chunk,
+)
+from tests.gateway.support.gateway import HOP_KEY, Gateway, chat, running_gateway
 from tests.gateway.support.upstream import Line, Seen, Upstream
 
+CHAT_PATH = "/v1/chat/completions"
+ENDPOINTS: dict[str, tuple[dict[str, Any], bytes, bytes]] = {
+    CHAT_PATH: (chat(), CHAT_STREAM, CHAT_VISIBLE),
+    "/v1/completions": ({"model": "demo", "prompt": "Hi"}, CHAT_STREAM, CHAT_VISIBLE),
+    "/v1/responses": ({"model": "demo", "input": "Hi"}, RESPONSES_STREAM, RESPONSES_STREAM),
+    "/v1/messages": (chat(max_tokens=5), MESSAGES_STREAM, MESSAGES_STREAM),
+}
+JSON_ONLY: dict[str, dict[str, Any]] = {
+    "/v1/messages/count_tokens": chat(),
+    "/tokenize": {"model": "demo", "prompt": "Hi"},
+    "/detokenize": {"model": "demo", "tokens": [1, 2]},
+}
 
-async def test_answers_a_chat(gateway: Gateway, upstream: Upstream) -> None:
-    """A chat goes to the model's upstream and its answer comes back untouched."""
-    answer = await gateway.ask("/v1/chat/completions", chat())
-    assert answer.status == 200
-    assert answer.json["choices"][0]["message"]["content"] == "Hello"
+
+async def tokens_charged(redis: Redis, tenant: str) -> int:
+    """Return what a tenant's token bucket holds."""
+    return int(await redis.execute_command("HGET", f"fairlead:limit:tenant:{tenant}:tokens", "used") or 0)
 
 
-async def test_streams_a_chat(gateway: Gateway, upstream: Upstream) -> None:
-    """A streamed chat comes back frame by frame, without the usage that the gateway asked for on its own account."""
+@pytest.mark.parametrize("path", [*ENDPOINTS, *JSON_ONLY])
+async def test_passes_an_answer_on_untouched(gateway: Gateway, upstream: Upstream, path: str) -> None:
+    """An answer in one piece reaches the client byte for byte, whatever is in it."""
+    body = b'{ "odd":  "sp\\u0061cing",\n "n": 1.00, "usage": null }'
+    upstream.script = lambda _seen, line: line.answer(200, "application/json", body)
+    document = ENDPOINTS[path][0] if path in ENDPOINTS else JSON_ONLY[path]
+    answer = await gateway.ask(path, document)
+    assert (answer.status, answer.body) == (200, body)
+    assert answer.headers["content-type"] == "application/json"
+    assert upstream.seen[0].path == f"/demo{path}"
+
+
+@pytest.mark.parametrize("path", ENDPOINTS)
+async def test_passes_a_stream_on(gateway: Gateway, upstream: Upstream, path: str) -> None:
+    """A stream reaches the client frame by frame, without what the gateway asked for on its own account."""
+    document, stream, visible = ENDPOINTS[path]
+    upstream.script = lambda _seen, line: line.stream([stream[i : i + 37] for i in range(0, len(stream), 37)])
+    answer = await gateway.ask(path, {**document, "stream": True})
+    assert (answer.status, answer.body) == (200, visible)
+    assert answer.headers["content-type"].startswith("text/event-stream")
+
+
+async def test_shows_usage_to_who_asks(gateway: Gateway, upstream: Upstream) -> None:
+    """A client that asks for a stream's usage gets it."""
+    upstream.script = lambda _seen, line: line.stream([CHAT_STREAM])
+    answer = await gateway.ask(CHAT_PATH, chat(stream=True, stream_options={"include_usage": True}))
+    assert answer.body == CHAT_STREAM
+
+
+async def test_tells_the_upstream_little(gateway: Gateway, upstream: Upstream) -> None:
+    """No credential and no cookie goes upstream; the hop's secret, the request id and the trace context do."""
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    told = {"Cookie": "session=1", "X-Request-Id": "abc", "traceparent": trace, "X-Forwarded-For": "1.2.3.4"}
+    await gateway.ask(CHAT_PATH, chat(), headers=told)
+    seen = upstream.seen[0]
+    assert seen.headers.pop("host") == f"127.0.0.1:{upstream.port}"
+    assert seen.headers.pop("content-length") == str(len(seen.body))
+    assert seen.headers == {
+        "content-type": "application/json",
+        "accept": "application/json, text/event-stream",
+        "x-fairlead-hop": hop_secret(HOP_KEY, "demo"),
+        "x-request-id": "abc",
+        "traceparent": trace,
+    }
+
+
+@pytest.mark.parametrize("trace", ["00-xyz", "00-" + "a" * 100])
+async def test_keeps_an_odd_trace_context_back(gateway: Gateway, upstream: Upstream, trace: str) -> None:
+    """A trace context that is not well-formed does not go upstream."""
+    await gateway.ask(CHAT_PATH, chat(), headers={"traceparent": trace})
+    assert "traceparent" not in upstream.seen[0].headers
+
+
+async def test_says_what_is_left(gateway: Gateway) -> None:
+    """Answers and refusals say how much of a limit is left, and 429 says when to come back."""
+    for left in ("1", "0"):
+        answer = await gateway.ask(CHAT_PATH, chat(), tenant="tiny")
+        assert (answer.status, answer.headers["x-ratelimit-remaining-requests"]) == (200, left)
+    refused = await gateway.ask(CHAT_PATH, chat(), tenant="tiny")
+    assert refused.status == 429
+    assert int(refused.headers["retry-after"]) >= 1
+    assert refused.headers["x-ratelimit-limit-requests"] == "2"
+    assert (await gateway.ask(CHAT_PATH, chat())).status == 200
+
+
+async def test_says_what_is_left_with_a_stream(gateway: Gateway, upstream: Upstream) -> None:
+    """A stream's head says it too, for it is sent before the stream is over."""
+    upstream.script = lambda _seen, line: line.stream([CHAT_STREAM])
+    answer = await gateway.ask(CHAT_PATH, chat(stream=True), tenant="tiny")
+    assert answer.headers["x-ratelimit-remaining-requests"] == "1"
+
+
+async def test_charges_what_the_engine_counted(gateway: Gateway, upstream: Upstream, redis: Redis) -> None:
+    """Tokens are charged as the engine counted them, in one piece and streamed, asked for or not."""
+    await gateway.ask(CHAT_PATH, chat(), tenant="counted")
+    upstream.script = lambda _seen, line: line.stream([CHAT_STREAM])
+    await gateway.ask(CHAT_PATH, chat(stream=True), tenant="counted")
+    await gateway.runtime.drain()
+    assert await tokens_charged(redis, "counted") == 20
+
+
+async def test_charges_an_abandoned_stream_for_what_was_delivered(
+    gateway: Gateway, upstream: Upstream, redis: Redis
+) -> None:
+    """A client that leaves is charged for its prompt and for the tokens that it was sent."""
+
+    async def goes_on(seen: Seen, line: Line) -> None:
+        await line.begin_stream()
+        await line.piece(b"".join(CHAT))
+        await line.left()
+
+    upstream.script = goes_on
+    document = chat(stream=True)
+    async with gateway.wire() as wire:
+        await wire.post(CHAT_PATH, json.dumps(document).encode(), token=gateway.token("counted"))
+        await wire.head()
+        assert await anext(wire.pieces()) == b"".join(CHAT)
+    await upstream.has_at_most(0)
+    await gateway.runtime.drain()
+    prompt = -(-len(json.dumps(document["messages"])) // 4)
+    assert await tokens_charged(redis, "counted") == prompt + 3
+
+
+async def test_charges_nothing_for_a_failure_of_ours(gateway: Gateway, upstream: Upstream, redis: Redis) -> None:
+    """A request that the model never answered costs no tokens."""
+    upstream.script = lambda _seen, line: line.answer(500, "text/plain", b"Internal Server Error")
+    assert (await gateway.ask(CHAT_PATH, chat(), tenant="counted")).status == 503
+    await gateway.runtime.drain()
+    assert await tokens_charged(redis, "counted") == 0
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_answers_the_same_question_from_the_cache(gateway: Gateway, upstream: Upstream, stream: bool) -> None:
+    """A deterministic question asked again is answered without the model, in the same form, to the same tenant only."""
 
     async def script(seen: Seen, line: Line) -> None:
-        await line.stream([CHAT_STREAM])
+        await (
+            line.stream([CHAT_STREAM])
+            if stream
+            else line.json({"n": len(upstream.seen), "usage": {"prompt_tokens": 1}})
+        )
 
     upstream.script = script
-    answer = await gateway.ask("/v1/chat/completions", chat(stream=True))
-    assert answer.body == CHAT_VISIBLE
+    question = chat(temperature=0, stream=stream)
+    async with gateway.wire() as wire:
+        answers = []
+        for _ in range(2):
+            await wire.post(CHAT_PATH, json.dumps(question).encode(), token=gateway.token())
+            answers.append(await wire.answer())
+            await settled(gateway)
+    assert [answer.headers["x-fairlead-cache"] for answer in answers] == ["miss", "hit"]
+    assert answers[0].body == answers[1].body
+    assert answers[0].headers["content-type"] == answers[1].headers["content-type"]
+    assert len(upstream.seen) == 1
+    other = await gateway.ask(CHAT_PATH, question, tenant="globex")
+    assert (other.headers["x-fairlead-cache"], len(upstream.seen)) == ("miss", 2)
+
+
+async def settled(gateway: Gateway) -> None:
+    """Wait until what follows an answer has been done."""
+    async with asyncio.timeout(5):
+        while gateway.runtime.edge.requests:
+            await asyncio.wait(gateway.runtime.edge.requests)
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [[CHAT[0], CHAT[1], ENGINE_ERROR, DONE], [CHAT[0], CHAT[1]], [CHAT[0], CHAT[1][:20]]],
+    ids=["engine death", "truncated", "truncated in a frame"],
+)
+async def test_keeps_no_broken_answer(gateway: Gateway, upstream: Upstream, pieces: list[bytes]) -> None:
+    """An answer that broke off is told as such, and is not kept for the next one who asks."""
+    upstream.script = lambda _seen, line: line.stream(pieces)
+    question = chat(temperature=0, stream=True)
+    for _ in range(2):
+        answer = await gateway.ask(CHAT_PATH, question)
+        assert b'"engine_died"' in answer.body
+        assert DONE not in answer.body
+        await settled(gateway)
+    assert len(upstream.seen) == 2
+
+
+async def test_a_connection_that_breaks_in_mid_stream_is_told(gateway: Gateway, upstream: Upstream) -> None:
+    """An upstream that vanishes in mid-stream ends in an error event, and the reply has its proper end."""
+
+    async def vanishes(seen: Seen, line: Line) -> None:
+        await line.begin_stream()
+        await line.piece(CHAT[0] + CHAT[1])
+        line.reset()
+
+    upstream.script = vanishes
+    answer = await gateway.ask(CHAT_PATH, chat(stream=True))
+    assert answer.status == 200
+    assert b'data: {"error"' in answer.body
+    assert DONE not in answer.body
+
+
+async def test_an_answer_in_one_piece_that_breaks_off_is_an_error(gateway: Gateway, upstream: Upstream) -> None:
+    """Half an answer never reaches a client as an answer."""
+
+    async def breaks_off(seen: Seen, line: Line) -> None:
+        await line.send(b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{"choices"')
+        line.reset()
+
+    upstream.script = breaks_off
+    answer = await gateway.ask(CHAT_PATH, chat())
+    assert (answer.status, answer.json["error"]["code"]) == (502, "upstream_failed")
+
+
+async def test_a_model_whose_servers_are_gone_is_unavailable(tmp_path: Path, valkey: Path, redis: Redis) -> None:
+    """A connection refused is 503 with a time to come back, in the model's dialect."""
+    async with running_gateway(tmp_path, valkey, 1) as gateway:
+        answer = await gateway.ask("/v1/messages", chat(max_tokens=1))
+    assert (answer.status, answer.json["error"]["type"]) == (503, "overloaded_error")
+    assert answer.headers["retry-after"]
+
+
+async def test_goes_on_without_redis(tmp_path: Path, upstream: Upstream) -> None:
+    """Without Redis requests are answered, limits hold from memory, and nothing waits long."""
+    async with running_gateway(tmp_path, tmp_path / "no.sock", upstream.port) as gateway:
+        statuses = [(await gateway.ask(CHAT_PATH, chat(temperature=0), tenant="tiny")).status for _ in range(3)]
+        assert statuses == [200, 200, 429]
+        assert (await gateway.ask(CHAT_PATH, chat(stream=False))).status == 200
+
+
+async def test_an_unknown_model_and_a_stranger_are_refused(gateway: Gateway, upstream: Upstream) -> None:
+    """Who is not known, and what is not there, never reaches an upstream."""
+    assert (await gateway.ask(CHAT_PATH, chat(model="other"))).status == 404
+    assert (await gateway.ask(CHAT_PATH, chat(), tenant="unknown")).status == 401
+    async with gateway.wire() as wire:
+        await wire.post(CHAT_PATH, json.dumps(chat()).encode())
+        refused = await wire.answer()
+    assert (refused.status, refused.json["error"]["code"]) == (401, "invalid_api_key")
+    assert upstream.seen == []
+
+
+async def test_a_large_answer_passes(gateway: Gateway, upstream: Upstream) -> None:
+    """Megabytes in one piece, and in one frame, arrive whole."""
+    text = "x" * 5_000_000
+    upstream.script = lambda _seen, line: line.json({"text": text})
+    assert (await gateway.ask(CHAT_PATH, chat())).json == {"text": text}
+    frame = chat_chunk(text)
+    upstream.script = lambda _seen, line: line.stream([frame, DONE])
+    assert (await gateway.ask(CHAT_PATH, chat(stream=True))).body == frame + DONE
+
+
+async def test_counts_what_it_did(gateway: Gateway, upstream: Upstream) -> None:
+    """Metrics tell requests, tokens and what runs now."""
+    await gateway.ask(CHAT_PATH, chat())
+    await gateway.ask(CHAT_PATH, chat(model="other"))
+    await settled(gateway)
+    told = gateway.runtime.metrics.render().decode()
+    labels = 'code="200",model="demo",route="/v1/chat/completions",tenant="acme"'
+    assert f"fairlead_request_total{{{labels}}} 1.0" in told
+    assert 'fairlead_request_input_tokens_total{model="demo",tenant="acme"} 7.0' in told
+    assert 'fairlead_request_output_tokens_total{model="demo",tenant="acme"} 3.0' in told
+    assert 'fairlead_request_running{model="demo"} 0.0' in told
+    assert 'code="404"' in told

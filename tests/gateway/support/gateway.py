@@ -16,8 +16,15 @@ from tests.gateway.support.wire import Answer, Wire, connected
 
 HOP_KEY = b"h" * 32
 TENANTS = """
-plans: {default: {}, small: {requestsPerMinute: 2}}
-tenants: {acme: {plan: default}, globex: {plan: default}, tiny: {plan: small}}
+plans:
+  default: {}
+  small: {requestsPerMinute: 2}
+  large: {tokensPerMinute: 1000000}
+tenants:
+  acme: {plan: default}
+  globex: {plan: default}
+  tiny: {plan: small}
+  counted: {plan: large}
 """
 
 

@@ -47,6 +47,7 @@ class Edge:
 
     Attributes:
         draining: Whether the edge is shutting down: replies announce that the connection closes.
+        requests: What is being answered, or has been and is being settled.
     """
 
     def __init__(
@@ -67,7 +68,7 @@ class Edge:
         self._deadlines = deadlines
         self._connections: set[ClientConnection] = set()
         self._per_peer: Counter[str] = Counter()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.requests: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self._date = (-1, "")
 
@@ -86,12 +87,12 @@ class Edge:
             self._server.close()
         for connection in [connection for connection in self._connections if connection.idle]:
             connection.stop(_shutting_down())
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=limit_s)
+        if self.requests:
+            await asyncio.wait(self.requests, timeout=limit_s)
         for connection in list(self._connections):
             connection.stop(_shutting_down())
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=_SETTLE_S)
+        if self.requests:
+            await asyncio.wait(self.requests, timeout=_SETTLE_S)
         for connection in list(self._connections):
             connection.sever()
 
@@ -131,8 +132,8 @@ class Edge:
     def serve(self, request: Request, reply: Reply) -> None:
         """Let the handler answer a request."""
         task = self.loop.create_task(self._answer(request, reply))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self.requests.add(task)
+        task.add_done_callback(self.requests.discard)
 
     def http_date(self) -> str:
         """Return the current date as HTTP writes it, made once a second."""

@@ -47,10 +47,9 @@ class _Envelope(msgspec.Struct):
 
     error: _Detail | None = None
     message: str = ""
-    detail: object = None
 
 
-_decoder = msgspec.json.Decoder(_Envelope, strict=False)
+_decoder = msgspec.json.Decoder(_Envelope)
 
 _OF_STATUS: Final[dict[int, type[FairleadError]]] = {
     400: InvalidRequest,
