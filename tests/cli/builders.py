@@ -1,5 +1,6 @@
 """Manifests, platforms and Serve's answers, as short as a test's sentence needs them."""
 
+import os
 from typing import Any
 
 from fairlead_cli.applied import Applied
@@ -34,8 +35,6 @@ def applied(name: str = "demo", created_at: int = 1, **spec: Any) -> Applied:
 
 def me() -> ProcessId:
     """Return the identity of the test's own process, which is alive for sure."""
-    import os
-
     found = identify(os.getpid())
     assert found is not None
     return found

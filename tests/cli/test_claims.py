@@ -38,7 +38,9 @@ def test_name_taken_by_a_running_model() -> None:
 def test_every_clash_is_told() -> None:
     """Each clash has a line of its own."""
     with pytest.raises(NameTaken) as caught:
-        check_names([deployment("b", model={"name": "x", "aliases": ["y"]})], [deployment("a", model={"aliases": ["x", "y"]})])
+        check_names(
+            [deployment("b", model={"name": "x", "aliases": ["y"]})], [deployment("a", model={"aliases": ["x", "y"]})]
+        )
     assert len(caught.value.message.splitlines()) == 2
 
 

@@ -29,7 +29,9 @@ def test_no_duration(text: str) -> None:
         parse_duration(text)
 
 
-@pytest.mark.parametrize("seconds, text", [(0.4, "0s"), (59.4, "59s"), (59.6, "1m00s"), (190, "3m10s"), (7500, "2h05m")])
+@pytest.mark.parametrize(
+    "seconds, text", [(0.4, "0s"), (59.4, "59s"), (59.6, "1m00s"), (190, "3m10s"), (7500, "2h05m")]
+)
 def test_render(seconds: float, text: str) -> None:
     """Seconds are told in at most two units."""
     assert render_duration(seconds) == text

@@ -23,7 +23,10 @@ def row(phase: Phase, **fields: object) -> ModelStatus:
         (row(Phase.LOADING), "loading the model"),
         (row(Phase.LOADING, message="disk full"), "loading the model again; last time: disk full"),
         (row(Phase.READY), "ready"),
-        (row(Phase.READY, load_s=95.0, kv_cache_tokens=1000, tensor=2), "ready (loaded in 1m35s, 1,000 KV-cache tokens, 2 ranks)"),
+        (
+            row(Phase.READY, load_s=95.0, kv_cache_tokens=1000, tensor=2),
+            "ready (loaded in 1m35s, 1,000 KV-cache tokens, 2 ranks)",
+        ),
         (row(Phase.FAILED, message="no such model"), "failed: no such model"),
         (row(Phase.SCALED_TO_ZERO), "scaled to zero"),
     ],

@@ -1,5 +1,6 @@
 """Who listens on a port, as far as /proc lets us see."""
 
+from contextlib import suppress
 from pathlib import Path
 
 LISTEN = "0A"
@@ -21,10 +22,13 @@ def _listening(table: Path, port: int) -> list[str]:
 
 
 def _open_files(folder: Path) -> set[str]:
-    try:
-        return {str(entry.readlink()) for entry in folder.iterdir()}
-    except OSError:
-        return set()
+    """Return what a process has open; files that it closes meanwhile are left out."""
+    targets = set()
+    with suppress(OSError):
+        for entry in folder.iterdir():
+            with suppress(FileNotFoundError):
+                targets.add(str(entry.readlink()))
+    return targets
 
 
 def _name(folder: Path) -> str:

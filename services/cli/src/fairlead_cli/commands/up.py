@@ -1,5 +1,6 @@
 """`fairlead up`."""
 
+import signal
 import time
 from pathlib import Path
 from typing import Annotated
@@ -41,7 +42,15 @@ def up(
     the status, and takes everything down on Ctrl-C.
     """
     home, console = find_home(), Console()
-    launch = bring_up(home, manifests, port=port, announce=lambda text: console.print(text, highlight=False))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with console.status("") as spinner:
+
+        def announce(text: str) -> None:
+            spinner.update(text)
+            if not console.is_terminal:
+                console.print(text, highlight=False)
+
+        launch = bring_up(home, manifests, port=port, announce=announce)
     owned = launch.started and not detach
     try:
         rows = _wait(home, launch, console)
@@ -51,8 +60,9 @@ def up(
             _stay(home, console)
     except KeyboardInterrupt:
         if launch.started:
-            console.print("\nTaking everything down ...")
-            end_platform(home)
+            with console.status("Taking everything down ..."):
+                end_platform(home)
+            console.print("Down.")
         if not owned:
             raise
 

@@ -1,0 +1,123 @@
+"""The commands as a person runs them, with no platform running."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fairlead_cli.home import Home
+
+TOKEN = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+\n")
+
+
+def fairlead(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "fairlead_cli", *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_token_alone(home: Home) -> None:
+    """`fairlead token` prints the token and nothing else."""
+    said = fairlead("token", "--ttl", "1h")
+    assert TOKEN.fullmatch(said.stdout), said
+    assert said.stderr == ""
+    assert home.jwt_key.exists()
+
+
+def test_keys(home: Home) -> None:
+    """A key is printed once, listed without its secret, and shown as revoked after that."""
+    key = fairlead("keys", "create", "--name", "laptop").stdout.strip()
+    key_id = key.split("-")[1]
+    listed = fairlead("keys", "list").stdout
+    assert key_id in listed
+    assert "laptop" in listed
+    assert key not in listed + home.api_keys.read_text()
+    assert fairlead("keys", "revoke", key_id).returncode == 0
+    assert '"revoked_at": null' not in home.api_keys.read_text()
+
+
+def test_status_of_nothing(home: Home) -> None:
+    """The status of a platform that was never started says that it is down, to people and to machines."""
+    assert "down" in fairlead("status").stdout
+    assert json.loads(fairlead("status", "--json").stdout)["running"] is False
+    assert not home.platform.exists()
+
+
+def test_down_of_nothing(home: Home) -> None:
+    """Taking down what never ran is no error."""
+    said = fairlead("down")
+    assert (said.returncode, said.stdout) == (0, "The platform was not running.\n")
+    assert home.root.exists()
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (("up",), "fairlead up -f FILE_OR_FOLDER"),
+        (("up", "-f", "/nowhere"), "/nowhere"),
+        (("apply", "-f", "/nowhere"), "/nowhere"),
+        (("delete", "demo"), "no model 'demo'"),
+        (("chat",), "fairlead up -f"),
+        (("token", "--tenant", "nobody"), "no tenant 'nobody'"),
+        (("token", "--ttl", "soon"), "such as 24h"),
+        (("keys", "create", "--tenant", "nobody"), "no tenant 'nobody'"),
+        (("keys", "revoke", "0"), "fairlead keys list"),
+        (("logs", "nothing"), "gateway"),
+    ],
+)
+def test_errors_are_one_line(home: Home, arguments: tuple[str, ...], words: str) -> None:
+    """A mistake is told in one line on stderr that says what to do; the exit code is 1, and nothing starts."""
+    said = fairlead(*arguments)
+    assert said.returncode == 1
+    assert said.stderr.startswith("error: ")
+    assert words in said.stderr
+    assert len(said.stderr.splitlines()) == 1
+    assert not home.platform.exists()
+
+
+def test_manifest_mistakes_have_a_line_each(home: Home, tmp_path: Path) -> None:
+    """Each mistake in a manifest has a line of its own."""
+    manifest = tmp_path / "wrong.yaml"
+    manifest.write_text(
+        "apiVersion: fairlead.dev/v1alpha1\nkind: ModelDeployment\nmetadata: {name: a}\n"
+        "spec:\n  model: {source: 'hf:/x', nme: b}\n  parallelism: {tensor: 0}\n"
+    )
+    said = fairlead("up", "-f", str(manifest))
+    assert said.returncode == 1
+    assert len(said.stderr.splitlines()) == 3
+    assert all(line.startswith(f"error: {manifest}: spec.") for line in said.stderr.splitlines())
+    assert list(home.models.iterdir()) == []
+
+
+def test_cluster_sources_are_refused_before_anything_starts(home: Home, tmp_path: Path) -> None:
+    """A source that needs a cluster is refused by `up` at once."""
+    manifest = tmp_path / "s3.yaml"
+    manifest.write_text(
+        "apiVersion: fairlead.dev/v1alpha1\nkind: ModelDeployment\nmetadata: {name: a}\n"
+        "spec: {model: {source: 's3://bucket/model'}}\n"
+    )
+    said = fairlead("up", "-f", str(manifest))
+    assert (said.returncode, "needs a cluster" in said.stderr) == (1, True)
+    assert list(home.models.iterdir()) == []
+
+
+def test_usage_errors(home: Home) -> None:
+    """A wrong option exits with 2, as is the custom."""
+    assert fairlead("token", "--nonsense").returncode == 2
+    assert home.root.exists()
+
+
+def test_version() -> None:
+    """`fairlead --version` prints it."""
+    assert re.fullmatch(r"fairlead \d+\.\d+\.\d+\n", fairlead("--version").stdout)
+
+
+@pytest.mark.parametrize("command", ["up", "down", "apply", "delete", "status", "token", "keys", "chat", "logs"])
+def test_help(command: str) -> None:
+    """Every command explains itself."""
+    said = fairlead(command, "--help")
+    assert said.returncode == 0
+    assert len(said.stdout.splitlines()) > 5

@@ -1,0 +1,73 @@
+"""What is checked before anything starts."""
+
+import ctypes
+import shutil
+import socket
+from typing import NamedTuple
+
+import pytest
+
+from fairlead_cli import preflight
+from fairlead_cli.errors import PreflightFailed
+from fairlead_cli.home import Home
+from fairlead_contract.errors import SourceNeedsCluster
+from tests.cli.builders import deployment
+
+
+class Usage(NamedTuple):
+    total: int
+    used: int
+    free: int
+
+
+def test_taken_port() -> None:
+    """A taken port is named with who has it and what to do."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        with pytest.raises(PreflightFailed, match=rf"port {port} is in use by .*pid \d+.*--port"):
+            preflight.check_port(port)
+
+
+def test_missing_libnuma(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A missing libnuma is named with the package that brings it, but only where a model runs on CPU."""
+
+    def missing(name: str) -> None:
+        raise OSError(f"{name}: cannot open shared object file")
+
+    monkeypatch.setattr(ctypes, "CDLL", missing)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    with pytest.raises(PreflightFailed, match="apt-get install libnuma1"):
+        preflight.check_models([deployment()])
+    preflight.check_models([deployment(resources={"accelerator": "nvidia-l4"})])
+
+
+@pytest.mark.parametrize("source", ["s3://bucket/model", "pvc://claim/model", "oci://registry/image:1"])
+def test_sources_of_clusters(source: str) -> None:
+    """A source that only a cluster can reach is refused with what works on one machine."""
+    with pytest.raises(SourceNeedsCluster, match=r"demo: .* needs a cluster; on one machine, write hf://"):
+        preflight.check_models([deployment(model={"source": source})])
+
+
+def test_too_few_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models that need more GPUs than there are together would wait for ever, so they are refused."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2")
+    two = {"parallelism": {"tensor": 2}, "resources": {"accelerator": "nvidia-l4"}}
+    preflight.check_models([deployment("a", **two)])
+    with pytest.raises(PreflightFailed, match="need 4 GPUs and this machine has 3"):
+        preflight.check_models([deployment("a", **two), deployment("b", **two)])
+
+
+@pytest.mark.parametrize("visible, count", [("", 0), ("-1", 0), ("0", 1), ("0,2", 2)])
+def test_visible_gpus(monkeypatch: pytest.MonkeyPatch, visible: str, count: int) -> None:
+    """CUDA_VISIBLE_DEVICES narrows the GPUs that count."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert preflight.count_gpus() == count
+
+
+def test_full_disk(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A nearly full disk is told before it fills."""
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10, 9, 5_000_000))
+    with pytest.raises(PreflightFailed, match=r"only 0\.0 GB are free"):
+        preflight.check_machine(home)
