@@ -38,7 +38,7 @@ JSON_ONLY: dict[str, dict[str, Any]] = {
 
 async def tokens_charged(redis: Redis, tenant: str) -> int:
     """Return what a tenant's token bucket holds."""
-    return int(await redis.execute_command("HGET", f"fairlead:limit:tenant:{tenant}:tokens", "used") or 0)
+    return int((await redis.hgetall(f"fairlead:limit:tenant:{tenant}:tokens")).get(b"used", 0))
 
 
 @pytest.mark.parametrize("path", [*ENDPOINTS, *JSON_ONLY])

@@ -36,8 +36,7 @@ class Gateway:
     port: int
 
     def token(self, tenant: str = "acme") -> str:
-        now = int(time.time())
-        return token(tenant=tenant, iat=now, exp=now + 3600)
+        return fresh_token(tenant)
 
     @asynccontextmanager
     async def wire(self, *, buffered: int = 2**24) -> AsyncIterator[Wire]:
@@ -51,6 +50,12 @@ class Gateway:
         async with connected(self.port) as wire:
             await wire.post(path, json.dumps(document).encode(), token=self.token(tenant), headers=headers)
             return await wire.answer()
+
+
+def fresh_token(tenant: str = "acme") -> str:
+    """Mint a token that is valid for the next hour."""
+    now = int(time.time())
+    return token(tenant=tenant, iat=now, exp=now + 3600)
 
 
 def chat(**fields: Any) -> dict[str, Any]:

@@ -1,0 +1,90 @@
+"""The gateway's settings."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from fairlead_gateway.settings import GatewaySettings
+
+FILES = ("routes_file", "tenants_file", "api_keys_file", "jwt_key_file", "pepper_file", "hop_key_file")
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exactly what must be given."""
+    for name in FILES:
+        monkeypatch.setenv(f"FAIRLEAD_GATEWAY_{name.upper()}", f"/etc/fairlead/{name}")
+    monkeypatch.setenv("FAIRLEAD_GATEWAY_REDIS_URL", "unix:///run/valkey.sock")
+
+
+def settings() -> GatewaySettings:
+    return GatewaySettings()
+
+
+def test_reads_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each setting is FAIRLEAD_GATEWAY_ and its name."""
+    monkeypatch.setenv("FAIRLEAD_GATEWAY_PORT", "9000")
+    monkeypatch.setenv("FAIRLEAD_GATEWAY_LONGEST_STREAM_S", "42.5")
+    assert (settings().port, settings().longest_stream_s) == (9000, 42.5)
+
+
+def test_listens_on_loopback_by_default() -> None:
+    """Nothing is open to a network that nobody opened."""
+    assert (settings().host, settings().metrics_host) == ("127.0.0.1", "127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [("PORT", "70000"), ("BODY_BYTES", "0"), ("KEEP_ALIVE_S", "-1"), ("LOG_LEVEL", "loud"), ("PORT", "x")],
+)
+def test_refuses_what_is_out_of_range(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    """A value that makes no sense is refused at the start, by its name."""
+    monkeypatch.setenv(f"FAIRLEAD_GATEWAY_{name}", value)
+    with pytest.raises(ValidationError, match=name.lower()):
+        settings()
+
+
+def test_is_frozen() -> None:
+    """No setting changes while the gateway runs."""
+    with pytest.raises(ValidationError, match="frozen"):
+        settings().__setattr__("port", 1)
+
+
+@pytest.mark.parametrize("given", [(), ("REDIS_URL", "REDIS_URL_FILE")])
+def test_needs_one_redis(monkeypatch: pytest.MonkeyPatch, given: tuple[str, ...]) -> None:
+    """Redis is named exactly once."""
+    monkeypatch.delenv("FAIRLEAD_GATEWAY_REDIS_URL")
+    for name in given:
+        monkeypatch.setenv(f"FAIRLEAD_GATEWAY_{name}", "redis://x")
+    with pytest.raises(ValidationError, match="exactly one"):
+        settings()
+
+
+def test_a_redis_url_may_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A URL that holds a password is read from a file and never shown."""
+    file = tmp_path / "url"
+    file.write_text("redis://:secret@host\n")
+    monkeypatch.delenv("FAIRLEAD_GATEWAY_REDIS_URL")
+    monkeypatch.setenv("FAIRLEAD_GATEWAY_REDIS_URL_FILE", str(file))
+    assert settings().redis == "redis://:secret@host"
+
+
+def test_shows_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Printed settings hold no password."""
+    monkeypatch.setenv("FAIRLEAD_GATEWAY_REDIS_URL", "redis://:canary@host")
+    assert "canary" not in repr(settings())
+    assert settings().redis == "redis://:canary@host"
+
+
+def test_every_setting_is_described() -> None:
+    """Each setting says what it is; each duration and size says its unit."""
+    for name, field in GatewaySettings.model_fields.items():
+        if name.endswith("port"):
+            assert field.title
+            continue
+        assert field.title
+        assert field.description
+        extra = field.json_schema_extra
+        unit = extra.get("unit") if isinstance(extra, dict) else None
+        assert unit == {"s": "s", "bytes": "byte"}.get(name.rsplit("_", 1)[-1])
