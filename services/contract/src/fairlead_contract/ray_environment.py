@@ -1,14 +1,14 @@
 """The environment of Ray's processes, on one machine and in pods.
 
-Ray Serve reads most of this once, when its modules are imported, so it must be set before any process of Ray starts: for
-`ray start` locally, for head and worker containers in a cluster. All that has to do with time follows from one number,
-the longest stream: a proxy or a replica that is on its way out stays until the last stream may have ended.
+Ray Serve reads most of this once, when its modules are imported, so it must be set before any process of Ray starts:
+for `ray start` locally, for head and worker containers in a cluster. All that has to do with time follows from one
+number, the longest stream: a proxy or a replica that is on its way out stays until the last stream may have ended.
 """
 
 from dataclasses import dataclass
 
 HAPROXY_FOLDER_MODE = 0o700
-"""HAProxy's admin socket takes commands from whoever reaches it (Ray makes it world-writable): only the folder guards it."""
+"""Ray makes HAProxy's admin socket world-writable, and it takes commands from whoever reaches it: the folder guards it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class RayPorts:
     Attributes:
         haproxy_stats: HAProxy's statistics page. It cannot be bound to loopback.
         haproxy_metrics: HAProxy's Prometheus metrics. They cannot be bound to loopback.
-        replica_first: First of the ports from which each replica takes one; bound where Serve's `http_options.host` says.
+        replica_first: First of the ports from which each replica takes one; bound to Serve's `http_options.host`.
         replica_last: Last of them.
     """
 
@@ -42,8 +42,8 @@ def ray_environment(
     Args:
         longest_stream_s: Seconds that a stream may last.
         token_file: File (mode 0600) with Ray's authentication token; Ray never runs open.
-        haproxy_folder: Folder of mode `HAPROXY_FOLDER_MODE` for HAProxy's configuration and sockets; keep its path under 40
-            characters, because sockets lie two folders deeper.
+        haproxy_folder: Folder of mode `HAPROXY_FOLDER_MODE` for HAProxy's configuration and sockets; keep its path
+            under 28 characters, because the sockets lie in a folder below, named after the node.
         ports: Ports besides the front door.
         deregistration_s: Seconds for which a leaving replica still takes requests: until HAProxy has heard of it.
         log_to_stderr: Whether Serve logs to standard error, as pods want it, instead of to buffered files.
@@ -61,16 +61,21 @@ def ray_environment(
 
 
 def _fast_path() -> dict[str, str]:
-    """Tokens go from HAProxy straight to the replica's port; no token passes through a Ray call."""
+    """Tokens go from HAProxy straight to the replica's port; no token passes through a Ray call.
+
+    What Serve itself still asks of a replica goes by Ray's calls, which carry Ray's token: the gRPC calls that the
+    throughput switch would bring are open to whoever reaches their port, and replicas do not open it.
+    """
     return {
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_HAPROXY_NBTHREAD": "1",
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
+        "RAY_SERVE_USE_GRPC_BY_DEFAULT": "0",
     }
 
 
 def _drain(longest_stream_s: int, deregistration_s: int) -> dict[str, str]:
-    """Every change of replicas reloads HAProxy; the old process and the old replica stay until their streams have ended."""
+    """Every change of replicas reloads HAProxy; the old process and the old replica stay until their streams end."""
     return {
         "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": str(longest_stream_s),
         "RAY_SERVE_HAPROXY_TIMEOUT_CLIENT_S": str(longest_stream_s),

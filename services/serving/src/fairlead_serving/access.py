@@ -35,13 +35,14 @@ _INFERENCE_PATHS = (
     "/detokenize",
 )
 
-ALLOWED_ROUTES = frozenset(
-    {("POST", path) for path in _INFERENCE_PATHS} | {("GET", "/v1/models"), ("GET", "/health")}
-)
+ALLOWED_ROUTES = frozenset({("POST", path) for path in _INFERENCE_PATHS} | {("GET", "/v1/models"), ("GET", "/health")})
 """Everything else that vLLM's application offers, above all its administration, does not exist from outside."""
 
 
 _TYPES = {401: "authentication_error", 403: "permission_error", 404: "invalid_request_error", 502: "server_error"}
+
+_POLICY_VIOLATION = 1008
+"""A websocket's closing code."""
 
 
 class HopGuard:
@@ -54,12 +55,15 @@ class HopGuard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            return await self._app(scope, receive, send)
+            await self._app(scope, receive, send)
+            return
         carried = [value for name, value in scope["headers"] if name == self._header]
         if not carried:
-            return await refuse(scope, send, Unauthenticated(f"a replica is called with the header {HOP_HEADER}"))
+            await refuse(scope, send, Unauthenticated(f"a replica is called with the header {HOP_HEADER}"))
+            return
         if len(carried) > 1 or not hmac.compare_digest(carried[0], self._secret):
-            return await refuse(scope, send, PermissionDenied(f"the header {HOP_HEADER} is not this replica's secret"))
+            await refuse(scope, send, PermissionDenied(f"the header {HOP_HEADER} is not this replica's secret"))
+            return
         scope["headers"] = [header for header in scope["headers"] if header[0] != self._header]
         await self._app(scope, receive, send)
 
@@ -72,8 +76,9 @@ class RouteFilter:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan" or is_allowed(scope):
-            return await self._app(scope, receive, send)
-        await refuse(scope, send, UnknownRoute("a replica has no such route; it serves inference only"))
+            await self._app(scope, receive, send)
+        else:
+            await refuse(scope, send, UnknownRoute("a replica has no such route; it serves inference only"))
 
 
 def is_allowed(scope: Scope) -> bool:
@@ -87,8 +92,10 @@ def is_allowed(scope: Scope) -> bool:
 async def refuse(scope: Scope, send: Send, error: FairleadError) -> None:
     """Answer an HTTP request with an error, or close a websocket before it opens."""
     if scope["type"] == "websocket":
-        return await send({"type": "websocket.close", "code": 1008})
-    body = json.dumps({"error": {"message": error.message, "type": _TYPES[error.http_status], "code": error.code}}).encode()
+        await send({"type": "websocket.close", "code": _POLICY_VIOLATION})
+        return
+    said = {"message": error.message, "type": _TYPES[error.http_status], "code": error.code}
+    body = json.dumps({"error": said}).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": error.http_status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
@@ -106,7 +113,8 @@ class LivenessGate:
             try:
                 self._check()
             except EngineDied as error:
-                return await refuse(scope, send, error)
+                await refuse(scope, send, error)
+                return
         await self._app(scope, receive, send)
 
 

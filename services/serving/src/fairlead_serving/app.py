@@ -1,10 +1,10 @@
 """What Ray Serve imports: `fairlead_serving.app:build`."""
 
-from typing import Any
+from typing import Any, cast
 
-from fairlead_contract.replica import ReplicaSpec
 from ray import serve
 
+from fairlead_contract.replica import ReplicaSpec
 from fairlead_serving.replica import Replica
 
 
@@ -12,9 +12,10 @@ def build(args: dict[str, Any]) -> serve.Application:
     """Return the Serve application of one ModelDeployment.
 
     Args:
-        args: A `ReplicaSpec` as JSON-able values; all else (bounds, time-outs, health periods) is Serve's configuration.
+        args: A `ReplicaSpec` as JSON-able values; all else (bounds, time-outs) is Serve's configuration.
 
     Raises:
         pydantic.ValidationError: if `args` is no `ReplicaSpec`.
     """
-    return Replica.bind(ReplicaSpec.model_validate(args).model_dump(mode="json"))
+    spec = ReplicaSpec.model_validate(args)
+    return cast(serve.Deployment, Replica).bind(spec.model_dump(mode="json"))

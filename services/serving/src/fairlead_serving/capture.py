@@ -8,6 +8,7 @@ import os
 import threading
 from collections import deque
 from types import TracebackType
+from typing import Self
 
 _STANDARD_STREAMS = (1, 2)
 _CHUNK_BYTES = 65536
@@ -24,7 +25,7 @@ class OutputCapture:
         self._chunks: deque[bytes] = deque(maxlen=kept_chunks)
         self._saved: list[int] = []
 
-    def __enter__(self) -> "OutputCapture":
+    def __enter__(self) -> Self:
         self._saved = [os.dup(stream) for stream in _STANDARD_STREAMS]
         for stream, original in zip(_STANDARD_STREAMS, self._saved, strict=True):
             self._tee(stream, original)

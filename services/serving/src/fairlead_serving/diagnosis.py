@@ -8,7 +8,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-_LOG_PREFIX = re.compile(r"^(?:\([^)]*pid=\d+[^)]*\)\s*)*(?:(?:ERROR|WARNING|INFO|CRITICAL)\s[\d\-:. ]+\[[^\]]+\]\s?)?")
+_LOG_PREFIX = re.compile(
+    r"^(?:\([^)]*pid=\d+[^)]*\)\s*)*(?:(?:ERROR|WARNING|INFO|CRITICAL)\s[\d\-:. ]+\[[^\]]+\]\s?)?"
+)
 _RAISED = re.compile(r"^(?P<kind>[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Failed|Unavailable)): (?P<said>.+)$")
 _UNTELLING = ("Engine core initialization failed", "WorkerProc initialization failed", "Engine core proc")
 _MAX_LENGTH = 400
@@ -99,7 +101,9 @@ _CAUSES = (
         r"Can't load tokenizer|Couldn't instantiate the backend tokenizer|does not appear to have a file named tokenizer",
         "the model's tokenizer cannot be loaded: fetch the model again with its tokenizer files",
     ),
-    _cause(r"No space left on device", "the disk is full: free some space, or set FAIRLEAD_MODEL_CACHE to another disk"),
+    _cause(
+        r"No space left on device", "the disk is full: free some space, or set FAIRLEAD_MODEL_CACHE to another disk"
+    ),
 )
 
 

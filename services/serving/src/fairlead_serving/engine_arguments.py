@@ -1,17 +1,22 @@
 """From a replica's specification to vLLM's command line.
 
-Run as a program, it prints the names of all arguments of the installed vLLM, as the contract keeps them.
+    python -m fairlead_serving.engine_arguments services/contract/src/fairlead_contract/data/vllm_arguments.json
+
+writes down the names of all arguments of the installed vLLM, by which the contract checks manifests.
 """
 
 import difflib
 import json
+import sys
 from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from pydantic import JsonValue
 
 from fairlead_contract.engine_arguments import OWNED, is_owned
 from fairlead_contract.errors import EngineStartFailed
 from fairlead_contract.modeldeployment import Task
 from fairlead_contract.replica import ReplicaSpec
-from pydantic import JsonValue
 
 _RUNNERS: Mapping[Task, Mapping[str, JsonValue]] = {
     "generate": {"runner": "generate"},
@@ -105,10 +110,10 @@ def _word(value: JsonValue) -> str:
 
 
 def main() -> None:
-    """Print the names of all arguments of the installed vLLM as JSON."""
-    from fairlead_serving.vllm_engine import known_arguments
+    """Write the names of all arguments of the installed vLLM into the file that the command line names."""
+    from fairlead_serving.vllm_engine import known_arguments  # noqa: PLC0415 - it takes seconds
 
-    print(json.dumps({"arguments": sorted(known_arguments())}, indent=1))  # noqa: T201 - this is its output
+    Path(sys.argv[1]).write_text(json.dumps({"arguments": sorted(known_arguments())}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Protocol
 
 from fairlead_contract.errors import EngineDied
-
 from fairlead_serving.health import ProgressWatch, Reading, Verdict
 
 logger = logging.getLogger(__name__)
@@ -72,23 +71,25 @@ class EngineGuard:
             raise EngineDied(self._failure)
 
     async def _look_for_ever(self) -> None:
-        while self._failure is None:
-            self._probe_if_idle()
-            self._judge(self._engine.reading())
-            await asyncio.sleep(LOOK_EVERY_S if self._failure is None else LAST_WORDS_S)
+        while (failure := self._look()) is None:  # noqa: ASYNC110 - an engine that hangs sets no event
+            await asyncio.sleep(LOOK_EVERY_S)
+        self._failure = failure
+        logger.error("%s", failure)
+        self._engine.kill()
+        await asyncio.sleep(LAST_WORDS_S)
         self._leave()
 
-    def _judge(self, reading: Reading) -> None:
-        match self._watch.observe(reading):
+    def _look(self) -> str | None:
+        """Look once; return what is wrong with the engine, if anything is."""
+        self._probe_if_idle()
+        match self._watch.observe(self._engine.reading()):
             case Verdict.HEALTHY:
-                return
+                return None
             case Verdict.DEAD:
-                self._failure = "the engine's process died; the replica is replaced"
+                return "the engine's process died; the replica is replaced"
             case Verdict.HUNG:
                 still_s = self._watch.still_for_s
-                self._failure = f"the engine made no progress for {still_s:.0f} s with work pending; the replica is replaced"
-        logger.error("%s", self._failure)
-        self._engine.kill()
+                return f"the engine made no progress for {still_s:.0f} s with work pending; the replica is replaced"
 
     def _probe_if_idle(self) -> None:
         """An engine without work could hang unseen until the next client finds out: ask it now and then."""

@@ -5,12 +5,11 @@ start together fetch a model once.
 """
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import httpx
-from fairlead_contract.errors import DownloadFailed
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import (
     GatedRepoError,
@@ -19,7 +18,9 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
-from tqdm import tqdm
+from tqdm import tqdm  # type: ignore[import-untyped]
+
+from fairlead_contract.errors import DownloadFailed
 
 ALLOWED_FILES = (
     "*.safetensors",
@@ -45,9 +46,16 @@ ALLOWED_FILES = (
 """Weights as safetensors and what describes them; neither pickles nor code are ever fetched."""
 
 
-def download(
-    repository: str, revision: str | None, cache: Path | None, progress: Callable[[int, int], None]
-) -> Path:
+_CAUSES: Mapping[type[Exception], str] = {
+    # A gated repository is a special case of one that is not found, so it comes first.
+    GatedRepoError: "the repository is gated: accept its terms on the hub and give HF_TOKEN by spec.engine.env",
+    RepositoryNotFoundError: "there is no such repository, or it is private: check the name, or give HF_TOKEN",
+    RevisionNotFoundError: "the repository has no such revision: write a branch, a tag or a commit behind the @",
+    LocalEntryNotFoundError: "the hub cannot be reached and the model is not cached: check the network or HF_ENDPOINT",
+}
+
+
+def download(repository: str, revision: str | None, cache: Path | None, progress: Callable[[int, int], None]) -> Path:
     """Return the folder of a repository's snapshot, complete and on this machine.
 
     Args:
@@ -74,34 +82,30 @@ def download(
 
 
 def _cause(error: Exception) -> str:
+    for kind, cause in _CAUSES.items():
+        if isinstance(error, kind):
+            return cause
     match error:
-        case GatedRepoError():
-            return "the repository is gated: accept its terms on the hub and give HF_TOKEN by spec.engine.env"
-        case RepositoryNotFoundError():
-            return "there is no such repository, or it is private: check the name, or give HF_TOKEN by spec.engine.env"
-        case RevisionNotFoundError():
-            return "the repository has no such revision: write a branch, a tag or a commit behind the @"
-        case LocalEntryNotFoundError():
-            return "the hub cannot be reached and the model is not in the cache: check the network or HF_ENDPOINT"
         case HfHubHTTPError():
             return f"the hub answered {error.response.status_code}: try again later"
         case OSError(errno=28):
             return "the disk is full: free some space, or set FAIRLEAD_MODEL_CACHE to another disk"
         case _:
-            return f"the download broke off ({type(error).__name__}: {' '.join(str(error).split())}); it resumes on a retry"
+            said = " ".join(str(error).split())
+            return f"the download broke off ({type(error).__name__}: {said}); it resumes on a retry"
 
 
-def _meter(progress: Callable[[int, int], None]) -> "type[tqdm[Any]]":
+def _meter(progress: Callable[[int, int], None]) -> type[Any]:
     """Return a progress bar that draws nothing and reports the bytes that the hub client counts."""
 
-    class Meter(tqdm):  # type: ignore[type-arg] - generic in its stubs only
-        def __init__(self, *arguments: Any, **options: Any) -> None:
+    class Meter(tqdm):  # type: ignore[misc]  # it ships no types
+        def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - they are tqdm's
             options.pop("name", None)
             self.counts_bytes = options.get("unit") == "B" and "Reconstructing" in str(options.get("desc", ""))
             super().__init__(*arguments, **(options | {"file": io.StringIO(), "disable": False, "mininterval": 0.5}))
 
         def update(self, n: float | None = 1) -> bool | None:
-            drawn = super().update(n)
+            drawn: bool | None = super().update(n)
             if self.counts_bytes:
                 progress(int(self.n), int(self.total or 0))
             return drawn

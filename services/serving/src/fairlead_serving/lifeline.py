@@ -1,7 +1,7 @@
 """Ties an engine's processes to the replica that started them.
 
-When a replica is killed, its engine would live on and hold its memory. vLLM loads this as a plugin in each process that it
-starts; there, a thread waits for the parent's death and ends the process with it. A pidfd is watched, so that
+When a replica is killed, its engine would live on and hold its memory. vLLM loads this as a plugin in each process
+that it starts; there, a thread waits for the parent's death and ends the process with it. A pidfd is watched, so that
 nothing is polled and a reused process id cannot mislead it.
 """
 
@@ -13,7 +13,7 @@ import threading
 
 
 def arm() -> None:
-    """End this process as soon as the process that started it is gone; does nothing outside of an engine's processes."""
+    """End this process as soon as the one that started it is gone; outside of an engine's processes, do nothing."""
     if multiprocessing.parent_process() is None or _is_armed():
         return
     parent = os.getppid()

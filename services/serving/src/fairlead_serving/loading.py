@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from fairlead_contract.errors import EngineStartFailed, FairleadError
 from fairlead_contract.replica import ReplicaSpec, ReplicaTuning
-
 from fairlead_serving.capture import OutputCapture
 from fairlead_serving.diagnosis import explain
 from fairlead_serving.health import Patience
@@ -51,12 +50,13 @@ def start_engine(spec: ReplicaSpec, folder: str) -> "VllmEngine":
     """
     with OutputCapture() as capture:
         try:
-            from fairlead_serving.vllm_engine import VllmEngine
+            # Imported here because it takes seconds and prints, and what it prints may explain a failure.
+            from fairlead_serving.vllm_engine import VllmEngine  # noqa: PLC0415
 
             return VllmEngine.start(spec, folder)
         except FairleadError:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - vLLM raises anything
             raise EngineStartFailed(explain(error, capture.text())) from None
 
 
@@ -81,7 +81,7 @@ def patience(spec: ReplicaSpec, tuning: ReplicaTuning) -> Patience:
 
 def _secret(variable: str, secret: str, settings: ServingSettings) -> str:
     if settings.secrets_folder is None:
-        raise EngineStartFailed(f"spec.engine.env {variable} needs the secret {secret}, and no folder of secrets is given")
+        raise EngineStartFailed(f"spec.engine.env {variable} needs the secret {secret}, but there are no secrets")
     try:
         return (settings.secrets_folder / secret).read_text().strip()
     except OSError as error:

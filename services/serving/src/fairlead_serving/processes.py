@@ -25,7 +25,8 @@ class EngineRank:
 class EngineProcesses:
     """All descendants of the replica that belong to its engine.
 
-    They are remembered from the first look on: a worker whose parent died is nobody's child any more, but still ours to end.
+    They are remembered from the first look on: a worker whose parent died is nobody's child any more, but still ours
+    to end.
     """
 
     def __init__(self, root: psutil.Process | None = None) -> None:
@@ -69,7 +70,7 @@ class EngineProcesses:
         return now - self._last_worked_s < WORKED_WITHIN_S
 
     def kill(self) -> list[psutil.Process]:
-        """End every process with SIGKILL, which also ends stopped ones; return them, without waiting for them to be gone."""
+        """End every process with SIGKILL, which ends stopped ones too; return them without waiting for their end."""
         doomed = self.refresh()
         for process in doomed:
             with contextlib.suppress(psutil.NoSuchProcess):

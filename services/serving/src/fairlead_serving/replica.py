@@ -9,18 +9,20 @@ import logging
 import os
 from typing import Any
 
-from fairlead_contract.names import REPLICA_DEPLOYMENT
-from fairlead_contract.replica import ReplicaSpec, ReplicaTuning
 from ray import serve
 
+from fairlead_contract.names import REPLICA_DEPLOYMENT
+from fairlead_contract.replica import ReplicaSpec, ReplicaTuning
 from fairlead_serving.access import ASGIApp, guarded
 from fairlead_serving.guard import EngineGuard
 from fairlead_serving.health import ProgressWatch
+from fairlead_serving.internal_door import keep_shut
 from fairlead_serving.loading import load_engine, patience
 from fairlead_serving.settings import ServingSettings
 from fairlead_serving.startup import Phase, RayGauges, StartupReport
 
 logger = logging.getLogger(__name__)
+
 
 @serve.deployment(name=REPLICA_DEPLOYMENT)
 @serve.ingress()
@@ -34,7 +36,8 @@ class Replica:
         EngineStartFailed, DownloadFailed, SourceNeedsCluster: with the root cause in one line.
     """
 
-    async def __init__(self, spec: dict[str, Any]) -> None:
+    async def __init__(self, spec: dict[str, Any]) -> None:  # type: ignore[misc]  # Serve awaits it
+        keep_shut()
         self._spec = ReplicaSpec.model_validate(spec)
         self._settings = ServingSettings.from_environment()
         context = serve.get_replica_context()

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from fairlead_contract.errors import EngineStartFailed
 
-HOP_SECRET_FILE = "FAIRLEAD_HOP_SECRET_FILE"
+HOP_SECRET_FILE = "FAIRLEAD_HOP_SECRET_FILE"  # noqa: S105 - the name of a variable
+MIN_SECRET_LENGTH = 32
 MODEL_CACHE = "FAIRLEAD_MODEL_CACHE"
 SECRETS_DIR = "FAIRLEAD_SECRETS_DIR"
 
@@ -53,7 +54,9 @@ def _read_hop_secret(file: str) -> str:
     try:
         secret = Path(file).read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise EngineStartFailed(f"the hop secret {file} cannot be read ({error}): write it as one line of ASCII") from None
-    if len(secret) < 32:
-        raise EngineStartFailed(f"the hop secret in {file} is shorter than 32 characters: write 64 hexadecimal digits")
+        raise EngineStartFailed(f"the hop secret {file} cannot be read ({error}): write one line of ASCII") from None
+    if len(secret) < MIN_SECRET_LENGTH:
+        raise EngineStartFailed(
+            f"the hop secret in {file} has less than {MIN_SECRET_LENGTH} characters: write 64 hexadecimal digits"
+        )
     return secret

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from fairlead_contract.errors import DownloadFailed, EngineStartFailed, SourceNeedsCluster
 from fairlead_contract.source import Source, parse_source
-
 from fairlead_serving.hub import download
 
 Progress = Callable[[int, int], None]
@@ -41,10 +40,10 @@ def check_model(folder: Path, uri: str) -> None:
     config = _read_config(folder, uri)
     if "auto_map" in config:
         raise EngineStartFailed(
-            f"{uri} brings its own code (auto_map in config.json), which is never run: choose a model that vLLM has built in"
+            f"{uri} brings its own code (auto_map in config.json), which is never run: choose a model that vLLM knows"
         )
     if not any(folder.glob("*.safetensors")):
-        raise EngineStartFailed(f"{uri} holds no *.safetensors file: convert its weights, pickled ones are never loaded")
+        raise EngineStartFailed(f"{uri} holds no *.safetensors file: convert its weights; pickles are never loaded")
 
 
 def _folder(source: Source, cache: Path | None, progress: Progress) -> Path:
@@ -64,7 +63,7 @@ def _read_config(folder: Path, uri: str) -> dict[str, object]:
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise EngineStartFailed(f"{uri} holds no config.json: name the folder or repository of the model itself") from None
+        raise EngineStartFailed(f"{uri} holds no config.json: name the model's own folder or repository") from None
     except (OSError, ValueError) as error:
         raise EngineStartFailed(f"{uri}: config.json cannot be read ({error}); fetch the model again") from None
     if not isinstance(config, dict):

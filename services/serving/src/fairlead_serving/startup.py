@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from fairlead_contract import telemetry
 from ray.util.metrics import Gauge
 
+from fairlead_contract import telemetry
 from fairlead_serving.processes import EngineRank
-
 
 REPEAT_EVERY_S = 1.0
 
@@ -53,8 +52,8 @@ class Gauges(Protocol):
 class RayGauges:
     """Gauges of `ray.util.metrics`, with the replica's own labels on all of them.
 
-    Ray forgets a gauge that is not set again within two export intervals, so that a dead replica's facts vanish; a living
-    replica's must be repeated.
+    Ray forgets a gauge that is not set again within two export intervals, so that a dead replica's facts vanish; those
+    of a living one must be repeated.
     """
 
     def __init__(self, *, model: str, replica: str) -> None:

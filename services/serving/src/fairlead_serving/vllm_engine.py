@@ -1,18 +1,17 @@
 """One vLLM engine: the only module that imports vllm.
 
-Everything of vLLM that Fairlead relies on is here: the parser of its command line, `AsyncLLM`, its HTTP application, the
-statistics that it records each step, and its shutdown.
+Everything of vLLM that Fairlead relies on is here: the parser of its command line, `AsyncLLM`, its HTTP application,
+the statistics that it records each step, and its shutdown.
 """
 
 import argparse
 import logging
 import time
 from types import SimpleNamespace
-from typing import Any, NoReturn
+from typing import NoReturn, cast
 
 import psutil
-from fairlead_contract.errors import EngineStartFailed
-from fairlead_contract.replica import ReplicaSpec
+from typing_extensions import override
 from vllm.engine.arg_utils import AsyncEngineArgs
 from vllm.entrypoints.launchers.api_server.app_state import init_app_state
 from vllm.entrypoints.launchers.app import build_app
@@ -21,7 +20,10 @@ from vllm.utils.argparse_utils import FlexibleArgumentParser
 from vllm.v1.engine.async_llm import AsyncLLM
 from vllm.v1.metrics.loggers import StatLoggerBase
 from vllm.v1.metrics.ray_wrappers import RayPrometheusStatLogger
+from vllm.v1.metrics.stats import IterationStats, SchedulerStats
 
+from fairlead_contract.errors import EngineStartFailed
+from fairlead_contract.replica import ReplicaSpec
 from fairlead_serving.access import ASGIApp
 from fairlead_serving.engine_arguments import command_line, plain_name, refuse_unknown
 from fairlead_serving.health import Reading
@@ -33,16 +35,18 @@ SHUTDOWN_S = 5.0
 logger = logging.getLogger(__name__)
 
 
-class _Parser(FlexibleArgumentParser):  # type: ignore[misc] - vllm ships no types
+class _Parser(FlexibleArgumentParser):  # type: ignore[misc]  # vllm ships no types
     """vLLM's parser, but a mistake is an exception instead of the end of the process."""
 
+    @override
     def error(self, message: str) -> NoReturn:
         raise EngineStartFailed(f"spec.engine.arguments: {' '.join(message.split())}", param="spec.engine.arguments")
 
 
 def known_arguments() -> frozenset[str]:
     """Return the names of all arguments that `vllm serve` takes, in kebab-case."""
-    return frozenset(plain_name(option) for option in _parser()._option_string_actions if option.startswith("--"))
+    options = _parser()._option_string_actions  # noqa: SLF001 - argparse has no public list of its options
+    return frozenset(plain_name(option) for option in options if option.startswith("--"))
 
 
 def parse_arguments(spec: ReplicaSpec, model_folder: str) -> argparse.Namespace:
@@ -91,10 +95,12 @@ class VllmEngine:
         """Return vLLM's own HTTP application on this engine."""
         tasks = await self._client.get_supported_tasks()
         application = build_app(self._arguments, tasks, self._client.model_config)
+        # CORS, HTTP metrics, elastic scaling: each costs every streamed token a call, and the door has no use for them.
+        application.user_middleware.clear()
         # vLLM's error handlers ask their server to stop when the engine is dead; here the guard sees to that.
         application.state.server = SimpleNamespace(should_exit=False)
         await init_app_state(self._client, application.state, self._arguments, tasks)
-        return application  # type: ignore[no-any-return] - vllm ships no types
+        return cast(ASGIApp, application)
 
     def reading(self) -> Reading:
         """Look at the engine; costs next to nothing."""
@@ -114,7 +120,7 @@ class VllmEngine:
         try:
             await self._client.is_sleeping()
             self._steps.count += 1
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the guard sees the engine's end by itself
             logger.warning("the engine's core did not answer a probe: %s", error)
         finally:
             self._probes -= 1
@@ -143,9 +149,9 @@ class VllmEngine:
 class StepCounter:
     """Counts the engine's steps that moved something.
 
-    vLLM records statistics after every step, also after those of a chunked prefill, which produce no token yet: then the
-    share of the KV cache in use has changed. A step in which requests only wait for their grammar counts too: the core
-    is alive and will take them up.
+    vLLM records statistics after every step, also after those of a chunked prefill, which produce no token yet: then
+    the share of the KV cache in use has changed. A step in which requests only wait for their grammar counts too: the
+    core is alive and will take them up.
     """
 
     def __init__(self) -> None:
@@ -156,14 +162,14 @@ class StepCounter:
         """Return a statistics logger for one engine core; vLLM calls this as a factory."""
         return _StepLogger(self)
 
-    def step(self, scheduler: Any, iteration: Any) -> None:
+    def step(self, scheduler: SchedulerStats | None, iteration: IterationStats | None) -> None:
         """Take one step's statistics; either may be None."""
         if iteration is not None and (iteration.num_generation_tokens or iteration.num_prompt_tokens):
             self.count += 1
         elif scheduler is not None:
             self._compare(scheduler)
 
-    def _compare(self, scheduler: Any) -> None:
+    def _compare(self, scheduler: SchedulerStats) -> None:
         seen = (scheduler.num_running_reqs, scheduler.num_waiting_reqs, scheduler.kv_cache_usage)
         is_deferred = bool(scheduler.num_skipped_waiting_reqs) and not scheduler.num_running_reqs
         if seen != self._last or is_deferred:
@@ -171,15 +177,21 @@ class StepCounter:
             self.count += 1
 
 
-class _StepLogger(StatLoggerBase):  # type: ignore[misc] - vllm ships no types
+class _StepLogger(StatLoggerBase):  # type: ignore[misc]  # vllm ships no types
     def __init__(self, counter: StepCounter) -> None:
         self._counter = counter
 
+    @override
     def record(
-        self, scheduler_stats: Any, iteration_stats: Any, mm_cache_stats: Any = None, engine_idx: int = 0
+        self,
+        scheduler_stats: SchedulerStats | None,
+        iteration_stats: IterationStats | None,
+        mm_cache_stats: object = None,
+        engine_idx: int = 0,
     ) -> None:
         self._counter.step(scheduler_stats, iteration_stats)
 
+    @override
     def log_engine_initialized(self) -> None:
         return
 
