@@ -5,6 +5,9 @@ served in order. A client that closes its side of the connection has left: its g
 """
 
 import asyncio
+import fcntl
+import sys
+import termios
 from typing import TYPE_CHECKING, Final, cast
 
 from typing_extensions import override
@@ -34,12 +37,12 @@ class ClientConnection(asyncio.Protocol):
         "_edge",
         "_head_begun",
         "_loop",
+        "_outstanding",
         "_overflowed",
         "_reply",
         "_request",
         "_transport",
         "_unread",
-        "_unsent",
         "deadline_at",
         "peer",
     )
@@ -54,7 +57,7 @@ class ClientConnection(asyncio.Protocol):
         self._closing = False
         self._overflowed = False
         self._head_begun = False
-        self._unsent = -1
+        self._outstanding = -1
         self.deadline_at = NEVER
         self.peer = ""
 
@@ -93,14 +96,14 @@ class ClientConnection(asyncio.Protocol):
 
     @override
     def pause_writing(self) -> None:
-        self._unsent = self._transport.get_write_buffer_size()
+        self._outstanding = self._transport.get_write_buffer_size() + _unacknowledged(self._transport)
         self.deadline_at = self._loop.time() + self._edge.limits.write_stall_s
         if self._reply is not None:
             self._reply.client_slow(slow=True)
 
     @override
     def resume_writing(self) -> None:
-        self._unsent = -1
+        self._outstanding = -1
         if self._reply is not None:
             self.deadline_at = NEVER
             self._reply.client_slow(slow=False)
@@ -122,10 +125,11 @@ class ClientConnection(asyncio.Protocol):
 
     def _await_reader(self, now: float, unsent: int) -> None:
         """Drop a client that has read nothing since the last look; give one that reads, however slowly, more time."""
-        if 0 <= self._unsent <= unsent:
+        outstanding = unsent + _unacknowledged(self._transport)
+        if 0 <= self._outstanding <= outstanding:
             self._transport.abort()
             return
-        self._unsent = unsent
+        self._outstanding = outstanding
         self.deadline_at = now + self._edge.limits.write_stall_s
 
     # What a reply calls.
@@ -268,3 +272,13 @@ class ClientConnection(asyncio.Protocol):
         self._closing = True
         self.deadline_at = self._loop.time() + self._edge.limits.write_stall_s
         self._transport.close()
+
+
+def _unacknowledged(transport: asyncio.Transport) -> int:
+    """Return the bytes that the kernel holds because the client has made no room, 0 where it does not tell."""
+    sock = transport.get_extra_info("socket")
+    try:
+        answer = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4))
+    except OSError:
+        return 0
+    return int.from_bytes(answer, sys.byteorder)
