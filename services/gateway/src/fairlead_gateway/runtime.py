@@ -3,11 +3,12 @@
 import asyncio
 import hashlib
 import hmac
+import resource
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from fairlead_contract.tenants import Tenants
 from fairlead_gateway.app import create_app
@@ -36,6 +37,9 @@ from fairlead_gateway.tenant_salt import TenantSalts
 from fairlead_gateway.tenants import NO_TENANTS, TenantDirectory, read_tenants
 from fairlead_gateway.upstream import UpstreamPool
 from fairlead_gateway.watch import WatchedFile, watch
+
+FILES_OF_OUR_OWN: Final = 128
+"""Open files that are no client's: Redis, watched files, listeners, libraries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +181,16 @@ def _edge(handler: Handler, settings: GatewaySettings, deadlines: Deadlines) -> 
         body_total_s=settings.body_total_s,
         keep_alive_s=settings.keep_alive_s,
         write_stall_s=settings.write_stall_s,
-        connections=settings.connections,
+        connections=min(settings.connections, _connection_room()),
         connections_per_peer=settings.connections_per_peer,
     )
     return Edge(handler, render=render, dialect_of=dialect_of, limits=limits, deadlines=deadlines)
+
+
+def _connection_room() -> int:
+    """Return how many clients the limit of open files leaves room for: each takes one, and one upstream besides."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max((soft - FILES_OF_OUR_OWN) // 2, 1)
 
 
 def _derived(root: bytes, purpose: str) -> bytes:
