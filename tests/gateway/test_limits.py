@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from fairlead_contract.errors import LimiterUnavailable, RateLimited
 from fairlead_contract.tenants import Limits
-from fairlead_gateway.limits import Limiter, LimitExceeded, Outcome, Reservation, WhenRedisLost, duration
+from fairlead_gateway.limits import Limiter, LimitExceeded, Outcome, Reservation, WhenRedisLost
 from fairlead_gateway.redis_guard import RedisGuard
 from fairlead_gateway.usage import Usage
 from fairlead_gateway.windows import Charge, Decision, LocalWindows
@@ -290,21 +290,3 @@ async def test_a_settlement_that_redis_misses_is_given_up(redis: Redis) -> None:
     lost = limiter(lost_redis(), acme=tokens(100))
     await lost.settle(reservation, None, Outcome.FAILED)
     assert reservation.settled
-
-
-@pytest.mark.parametrize(
-    "milliseconds, written",
-    [
-        (0, "0ms"),
-        (-5, "0ms"),
-        (12, "12ms"),
-        (1000, "1s"),
-        (1500, "1.5s"),
-        (59_999, "59.999s"),
-        (60_000, "1m0s"),
-        (61_000, "1m1s"),
-    ],
-)
-def test_durations_are_written_as_openai_writes_them(milliseconds: int, written: str) -> None:
-    """Clients parse `x-ratelimit-reset-*` as they do OpenAI's."""
-    assert duration(milliseconds) == written

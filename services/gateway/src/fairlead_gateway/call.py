@@ -11,10 +11,11 @@ import msgspec
 
 from fairlead_contract.errors import InvalidRequest, InvalidValue, UnknownField, UnsupportedMediaType
 from fairlead_contract.routing import Route
+from fairlead_gateway.checks.fields import REQUIRED, RULES
+from fairlead_gateway.checks.json_bounds import parse_object
+from fairlead_gateway.checks.policy import DROPPED, REFUSED, known_fields, nearest
+from fairlead_gateway.checks.prompts import MAX_PROMPTS
 from fairlead_gateway.endpoints import Dialect, Endpoint
-from fairlead_gateway.field_policy import DROPPED, REFUSED, known_fields, nearest
-from fairlead_gateway.field_rules import MAX_PROMPTS, REQUIRED, RULES
-from fairlead_gateway.json_bounds import parse_object
 
 RawFields = Mapping[str, bytes | memoryview]
 

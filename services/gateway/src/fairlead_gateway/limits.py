@@ -2,13 +2,8 @@
 
 Each limit is a sliding window of 60 s in slots of one second, kept in Redis for all gateways together and charged in
 one atomic script over all buckets of a request (`lua/reserve.lua`): no window of 60 s ever holds more than the limit.
-A reservation is
-
-    tokens = ceil(prompt bytes / 4) + answers x answer tokens,   at most the limit
-
-with the stated bound of the answer, or else at most 1,024 tokens and a quarter of the limit, so that a small limit does
-not refuse every request that states none. Settling gives back what was not used, or charges what was used beyond. A
-reservation that nobody settles, because its gateway died, leaves with its window.
+Settling gives back what was not used, or charges what was used beyond. A reservation that nobody settles, because its
+gateway died, leaves with its window.
 
 Sources: the sliding-window log of Redis' and Figma's descriptions of rate limiters, compacted to slots; OpenAI's
 documented rate-limit headers.
@@ -25,16 +20,14 @@ from redis.asyncio import Redis
 
 from fairlead_contract.errors import LimiterUnavailable, RateLimited
 from fairlead_contract.routing import Route
+from fairlead_gateway.buckets import Bucket, buckets_of, cost_of, prompt_tokens
 from fairlead_gateway.call import Call
 from fairlead_gateway.principal import Principal
+from fairlead_gateway.ratelimit_headers import ratelimit_headers
 from fairlead_gateway.redis_guard import RedisGuard, RedisLost
 from fairlead_gateway.tenants import TenantDirectory
 from fairlead_gateway.usage import Usage
 from fairlead_gateway.windows import WINDOW_S, BucketState, Charge, Decision, LocalWindows
-
-BYTES_PER_TOKEN = 4
-DEFAULT_ANSWER_TOKENS = 1024
-KEY_PREFIX = "fairlead:limit:"
 
 
 class Outcome(StrEnum):
@@ -51,27 +44,6 @@ class WhenRedisLost(StrEnum):
 
     CLOSED = "closed"
     LOCAL = "local"
-
-
-@dataclass(frozen=True, slots=True)
-class Bucket:
-    """One limit of one tenant or model.
-
-    Attributes:
-        scope: `tenant` or `model`.
-        owner: The tenant's or the model's name.
-        unit: `requests` or `tokens`.
-    """
-
-    scope: str
-    owner: str
-    unit: str
-    limit: int
-
-    @property
-    def key(self) -> str:
-        """The bucket's key in Redis."""
-        return f"{KEY_PREFIX}{self.scope}:{self.owner}:{self.unit}"
 
 
 NOT_LIMITED = Decision(slot=0, allowed=True, states=())
@@ -91,7 +63,7 @@ class Reservation:
 
     def headers(self) -> list[tuple[str, str]]:
         """Return `x-ratelimit-*` headers: per unit those of the bucket with the least left."""
-        return _headers(self.buckets, self.decision.states, self.charges)
+        return ratelimit_headers(self.buckets, self.decision.states, self.charges)
 
 
 class LimitExceeded(RateLimited):
@@ -194,32 +166,6 @@ class Limiter:
         return int(self._clock() * 1000)
 
 
-def buckets_of(tenant: str, tenants: TenantDirectory, route: Route, *, counted: bool) -> tuple[Bucket, ...]:
-    """Return the limits under which a tenant's request to a model falls: the tenant's own and the model's."""
-    found = []
-    for scope, owner, limits in (("tenant", tenant, tenants.limits_of(tenant)), ("model", route.name, route.limits)):
-        if limits.requests_per_minute is not None:
-            found.append(Bucket(scope, owner, "requests", limits.requests_per_minute))
-        if counted and limits.tokens_per_minute is not None:
-            found.append(Bucket(scope, owner, "tokens", limits.tokens_per_minute))
-    return tuple(found)
-
-
-def prompt_tokens(call: Call) -> int:
-    """Return the estimate of a prompt's tokens, once per answer of a list of prompts being part of the same bytes."""
-    return -(-call.prompt_bytes // BYTES_PER_TOKEN)
-
-
-def cost_of(call: Call, bucket: Bucket) -> int:
-    """Return what a request is charged in a bucket before it runs; never more than the limit."""
-    if bucket.unit == "requests":
-        return 1
-    answer = call.max_output_tokens
-    if answer is None:
-        answer = max(1, min(DEFAULT_ANSWER_TOKENS, bucket.limit // 4))
-    return min(prompt_tokens(call) + call.choices * answer, bucket.limit)
-
-
 def actual_cost(reservation: Reservation, bucket: Bucket, charge: Charge, usage: Usage | None, outcome: Outcome) -> int:
     """Return what a request costs in a bucket once it has ended."""
     if bucket.unit == "requests":
@@ -249,34 +195,8 @@ def _exceeded(buckets: Sequence[Bucket], charges: Sequence[Charge], decision: De
         f"{whose} limit of {charge.limit} {bucket.unit} per minute is reached: {left} left, {charge.cost} needed. "
         f"Retry in {math.ceil(wait_s)} s."
     )
-    headers = _headers(buckets, states, charges)
+    headers = ratelimit_headers(buckets, states, charges)
     return LimitExceeded(message, retry_after_s=wait_s, headers=headers, bucket=bucket)
-
-
-def _headers(
-    buckets: Sequence[Bucket], states: Sequence[BucketState], charges: Sequence[Charge]
-) -> list[tuple[str, str]]:
-    headers = []
-    for unit in ("requests", "tokens"):
-        found = [i for i, bucket in enumerate(buckets) if bucket.unit == unit]
-        if not found:
-            continue
-        least = min(found, key=lambda i: charges[i].limit - states[i].used)
-        headers += [
-            (f"x-ratelimit-limit-{unit}", str(charges[least].limit)),
-            (f"x-ratelimit-remaining-{unit}", str(max(charges[least].limit - states[least].used, 0))),
-            (f"x-ratelimit-reset-{unit}", duration(states[least].reset_ms)),
-        ]
-    return headers
-
-
-def duration(milliseconds: int) -> str:
-    """Return a duration as OpenAI's headers write it: `12ms`, `1.5s`, `1m1s`."""
-    if milliseconds < 1000:  # noqa: PLR2004
-        return f"{max(milliseconds, 0)}ms"
-    minutes, rest = divmod(milliseconds, 60_000)
-    seconds = f"{rest / 1000:.3f}".rstrip("0").rstrip(".")
-    return f"{minutes}m{seconds}s" if minutes else f"{seconds}s"
 
 
 def _script(name: str) -> str:

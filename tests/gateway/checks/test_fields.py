@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from fairlead_gateway.checks.fields import REQUIRED, RULES
+from fairlead_gateway.checks.policy import DROPPED, REFUSED, known_fields, nearest
 from fairlead_gateway.endpoints import ENDPOINTS
-from fairlead_gateway.field_policy import DROPPED, REFUSED, known_fields, nearest
-from fairlead_gateway.field_rules import REQUIRED, RULES
 
 REMOVED_FROM_VLLM = {name for name in REFUSED if name.startswith("guided_")}
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fairlead_contract.errors import InvalidJson
-from fairlead_gateway.json_bounds import MAX_DEPTH, parse_object
+from fairlead_gateway.checks.json_bounds import MAX_DEPTH, parse_object
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=10)
 JSON_VALUES = st.recursive(

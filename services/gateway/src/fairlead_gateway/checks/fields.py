@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from fairlead_contract.errors import InvalidValue
-from fairlead_gateway import constraints
-from fairlead_gateway.rules import (
+from fairlead_gateway.checks import constraints, prompts, tools
+from fairlead_gateway.checks.prompts import ANTHROPIC_ROLES, MAX_TOKEN_ID, ROLES
+from fairlead_gateway.checks.rules import (
     Rule,
     boolean,
     integer,
@@ -23,18 +24,12 @@ from fairlead_gateway.rules import (
 )
 
 MAX_TOKENS = 10_000_000
-MAX_TOKEN_ID = 2**31 - 1
+MAX_TOKEN_ID_DIGITS = 10
 MAX_N = 8
 MAX_LOGPROBS = 20
 MAX_TOP_K = 1_000_000
-MAX_PROMPTS = 128
-MAX_PROMPT_TOKENS = 2_000_000
-MAX_MESSAGES = 4096
 MAX_MODEL_CHARS = 256
 MAX_SHORT_TEXT = 256
-
-ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
-ANTHROPIC_ROLES = frozenset({"user", "assistant", "system"})
 
 _TEMPLATE_ARGUMENTS_NOT_FOR_CLIENTS = frozenset(
     {"chat_template", "tokenize", "tools", "documents", "messages", "conversation", "return_tensors", "return_dict"}
@@ -50,55 +45,9 @@ def _model(name: str, value: object) -> None:
         refuse(name, f"must have at most {MAX_MODEL_CHARS} characters, not {len(value)}")
 
 
-def _messages(roles: frozenset[str]) -> Rule:
-    listed = ", ".join(f'"{role}"' for role in sorted(roles))
-
-    def check(name: str, value: object) -> None:
-        if not isinstance(value, list) or not value:
-            refuse(name, "must be a non-empty list of messages")
-        if len(value) > MAX_MESSAGES:
-            refuse(name, f"must have at most {MAX_MESSAGES} entries, not {len(value)}")
-        for index, message in enumerate(value):
-            path = f"{name}[{index}]"
-            if not isinstance(message, dict):
-                refuse(path, f"must be an object with `role` and `content`, not {kind(message)}")
-            role = message.get("role")
-            if not isinstance(role, str) or role not in roles:
-                refuse(f"{path}.role", f"must be one of {listed}")
-            if not isinstance(message.get("content"), str | list | None):
-                refuse(f"{path}.content", f"must be a string or a list of parts, not {kind(message['content'])}")
-
-    return check
-
-
-def _prompt(name: str, value: object) -> None:
-    if isinstance(value, str):
-        return
-    if not isinstance(value, list) or not value:
-        refuse(name, "must be a string, a list of strings, a list of token ids or a list of such lists")
-    if all(type(item) is int for item in value):
-        _token_ids(name, value)
-        return
-    if len(value) > MAX_PROMPTS:
-        refuse(name, f"must have at most {MAX_PROMPTS} prompts, not {len(value)}")
-    if all(isinstance(item, str) for item in value):
-        return
-    for index, item in enumerate(value):
-        if not isinstance(item, list) or not item:
-            refuse(name, "must hold only strings or only non-empty lists of token ids")
-        _token_ids(f"{name}[{index}]", item)
-
-
-def _input(name: str, value: object) -> None:
-    if isinstance(value, str):
-        return
-    if not isinstance(value, list) or not value:
-        refuse(name, "must be a string or a non-empty list of items")
-    if len(value) > MAX_MESSAGES:
-        refuse(name, f"must have at most {MAX_MESSAGES} entries, not {len(value)}")
-    for index, item in enumerate(value):
-        if not isinstance(item, dict):
-            refuse(f"{name}[{index}]", f"must be an object, not {kind(item)}")
+def _token_id(name: str, value: object) -> None:
+    if not isinstance(value, str) or not value.isdecimal() or len(value) > MAX_TOKEN_ID_DIGITS:
+        refuse(name, 'must have token ids as its names, such as {"50256": -100}')
 
 
 def _template_arguments(name: str, value: object) -> None:
@@ -111,20 +60,6 @@ def _template_arguments(name: str, value: object) -> None:
 def _scalar(name: str, value: object) -> None:
     if isinstance(value, dict | list) or (isinstance(value, str) and len(value) > MAX_SHORT_TEXT):
         refuse(name, f"must be a boolean, a number or a string of at most {MAX_SHORT_TEXT} characters")
-
-
-def _documents(name: str, value: object) -> None:
-    if value is None:
-        return
-    if not isinstance(value, list) or len(value) > MAX_PROMPTS:
-        refuse(name, f"must be a list of at most {MAX_PROMPTS} objects")
-    for index, document in enumerate(value):
-        mapping(16, text(1024 * 1024))(f"{name}[{index}]", document)
-
-
-def _text_prompt(name: str, value: object) -> None:
-    if value is not None and not isinstance(value, str):
-        refuse(name, f"must be a string, not {kind(value)}")
 
 
 def _stream_options(name: str, value: object) -> None:
@@ -146,8 +81,7 @@ def _only(allowed: object, advice: str) -> Rule:
     return check
 
 
-_token_ids = integers(MAX_PROMPT_TOKENS, 0, MAX_TOKEN_ID)
-_logit_bias = mapping(1024, number(-100, 100), key=text(10))
+_logit_bias = mapping(1024, number(-100, 100), key=_token_id)
 _short = text(MAX_SHORT_TEXT)
 
 _COMMON: Mapping[str, Rule] = {
@@ -197,19 +131,19 @@ _COMMON: Mapping[str, Rule] = {
 }
 
 _CHAT: Mapping[str, Rule] = {
-    "messages": _messages(ROLES),
-    "tools": constraints.openai_tools,
+    "messages": prompts.messages(ROLES),
+    "tools": tools.openai_tools,
     "logprobs": boolean,
     "modalities": _only(["text"], 'only ["text"] is offered; leave it out'),
     "reasoning_effort": one_of("none", "minimal", "low", "medium", "high", "xhigh", "max"),
-    "documents": _documents,
+    "documents": prompts.documents,
 }
 
-_COMPLETIONS: Mapping[str, Rule] = {"prompt": _prompt, "logprobs": integer(0, MAX_LOGPROBS)}
+_COMPLETIONS: Mapping[str, Rule] = {"prompt": prompts.prompt, "logprobs": integer(0, MAX_LOGPROBS)}
 
 _RESPONSES: Mapping[str, Rule] = {
-    "input": _input,
-    "tools": constraints.responses_tools,
+    "input": prompts.input_items,
+    "tools": tools.responses_tools,
     "text": constraints.text_config,
     "background": _only(allowed=False, advice="this server keeps no responses; leave it out and use `stream`"),
     "store": _only(allowed=False, advice="this server keeps no responses; leave it out or write false"),
@@ -219,8 +153,8 @@ _RESPONSES: Mapping[str, Rule] = {
 }
 
 _MESSAGES: Mapping[str, Rule] = {
-    "messages": _messages(ANTHROPIC_ROLES),
-    "tools": constraints.anthropic_tools,
+    "messages": prompts.messages(ANTHROPIC_ROLES),
+    "tools": tools.anthropic_tools,
     "output_config": constraints.output_config,
     "metadata": mapping(16, text(512)),
     # Anthropic's own range is 0 to 1; the engine's is wider, so clients of both kinds find theirs.
@@ -228,12 +162,12 @@ _MESSAGES: Mapping[str, Rule] = {
 }
 
 _TOKENIZE: Mapping[str, Rule] = {
-    "messages": _messages(ROLES),
-    "prompt": _text_prompt,
-    "tools": constraints.openai_tools,
+    "messages": prompts.messages(ROLES),
+    "prompt": prompts.plain_text,
+    "tools": tools.openai_tools,
 }
 
-_DETOKENIZE: Mapping[str, Rule] = {"tokens": _token_ids}
+_DETOKENIZE: Mapping[str, Rule] = {"tokens": prompts.token_ids}
 
 
 RULES: Mapping[str, Mapping[str, Rule]] = MappingProxyType(

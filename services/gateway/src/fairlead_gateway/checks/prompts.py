@@ -1,0 +1,92 @@
+"""What a prompt may be: messages, texts, token ids, input items, documents."""
+
+from fairlead_gateway.checks.rules import Rule, integers, kind, mapping, refuse, text
+
+MAX_TOKEN_ID = 2**31 - 1
+MAX_PROMPTS = 128
+MAX_PROMPT_TOKENS = 2_000_000
+MAX_MESSAGES = 4096
+MAX_DOCUMENT_CHARS = 1024 * 1024
+
+ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
+ANTHROPIC_ROLES = frozenset({"user", "assistant", "system"})
+MAY_SAY_NOTHING = frozenset({"assistant", "function"})
+"""Roles whose content may be null: an assistant that calls a tool, and the deprecated answer of one."""
+
+token_ids = integers(MAX_PROMPT_TOKENS, 0, MAX_TOKEN_ID)
+_document = mapping(16, text(MAX_DOCUMENT_CHARS))
+
+
+def messages(roles: frozenset[str]) -> Rule:
+    """A non-empty list of messages of these roles."""
+    listed = ", ".join(f'"{role}"' for role in sorted(roles))
+
+    def check(name: str, value: object) -> None:
+        if not isinstance(value, list) or not value:
+            refuse(name, "must be a non-empty list of messages")
+        if len(value) > MAX_MESSAGES:
+            refuse(name, f"must have at most {MAX_MESSAGES} entries, not {len(value)}")
+        for index, message in enumerate(value):
+            path = f"{name}[{index}]"
+            if not isinstance(message, dict):
+                refuse(path, f"must be an object with `role` and `content`, not {kind(message)}")
+            role = message.get("role")
+            if not isinstance(role, str) or role not in roles:
+                refuse(f"{path}.role", f"must be one of {listed}")
+            _check_content(f"{path}.content", role, message.get("content"))
+
+    return check
+
+
+def _check_content(path: str, role: str, content: object) -> None:
+    if isinstance(content, str | list) or (content is None and role in MAY_SAY_NOTHING):
+        return
+    refuse(path, f"must be a string or a list of parts, not {kind(content)}")
+
+
+def prompt(name: str, value: object) -> None:
+    """One or several texts or lists of token ids, as completions take them."""
+    if isinstance(value, str):
+        return
+    if not isinstance(value, list) or not value:
+        refuse(name, "must be a string, a list of strings, a list of token ids or a list of such lists")
+    if all(type(item) is int for item in value):
+        token_ids(name, value)
+        return
+    if len(value) > MAX_PROMPTS:
+        refuse(name, f"must have at most {MAX_PROMPTS} prompts, not {len(value)}")
+    if all(isinstance(item, str) for item in value):
+        return
+    for index, item in enumerate(value):
+        if not isinstance(item, list) or not item:
+            refuse(name, "must hold only strings or only non-empty lists of token ids")
+        token_ids(f"{name}[{index}]", item)
+
+
+def input_items(name: str, value: object) -> None:
+    """A text or a list of items, as the Responses API takes them."""
+    if isinstance(value, str):
+        return
+    if not isinstance(value, list) or not value:
+        refuse(name, "must be a string or a non-empty list of items")
+    if len(value) > MAX_MESSAGES:
+        refuse(name, f"must have at most {MAX_MESSAGES} entries, not {len(value)}")
+    for index, item in enumerate(value):
+        if not isinstance(item, dict):
+            refuse(f"{name}[{index}]", f"must be an object, not {kind(item)}")
+
+
+def documents(name: str, value: object) -> None:
+    """A list of objects of strings, as templates for retrieval take them."""
+    if value is None:
+        return
+    if not isinstance(value, list) or len(value) > MAX_PROMPTS:
+        refuse(name, f"must be a list of at most {MAX_PROMPTS} objects")
+    for index, document in enumerate(value):
+        _document(f"{name}[{index}]", document)
+
+
+def plain_text(name: str, value: object) -> None:
+    """A text, as the tokenizer takes it."""
+    if value is not None and not isinstance(value, str):
+        refuse(name, f"must be a string, not {kind(value)}")
