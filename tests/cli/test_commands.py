@@ -4,22 +4,45 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from fairlead_cli.home import Home
+from fairlead_cli.main import run
 
 TOKEN = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+\n")
 
 
-def fairlead(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "fairlead_cli", *arguments], capture_output=True, text=True, timeout=60, check=False
-    )
+@dataclass(frozen=True)
+class Said:
+    """What one command printed, and its exit code."""
+
+    returncode: int
+    stdout: str
+    stderr: str
 
 
-def test_token_alone(home: Home) -> None:
+Fairlead = Callable[..., Said]
+
+
+@pytest.fixture
+def fairlead(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Fairlead:
+    """The command, run within the test's process."""
+
+    def call(*arguments: str) -> Said:
+        monkeypatch.setattr("sys.argv", ["fairlead", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            run()
+        printed = capsys.readouterr()
+        return Said(int(ended.value.code or 0), printed.out, printed.err)
+
+    return call
+
+
+def test_token_alone(fairlead: Fairlead, home: Home) -> None:
     """`fairlead token` prints the token and nothing else."""
     said = fairlead("token", "--ttl", "1h")
     assert TOKEN.fullmatch(said.stdout), said
@@ -27,7 +50,7 @@ def test_token_alone(home: Home) -> None:
     assert home.jwt_key.exists()
 
 
-def test_keys(home: Home) -> None:
+def test_keys(fairlead: Fairlead, home: Home) -> None:
     """A key is printed once, listed without its secret, and shown as revoked after that."""
     key = fairlead("keys", "create", "--name", "laptop").stdout.strip()
     key_id = key.split("-")[1]
@@ -39,14 +62,14 @@ def test_keys(home: Home) -> None:
     assert '"revoked_at": null' not in home.api_keys.read_text()
 
 
-def test_status_of_nothing(home: Home) -> None:
+def test_status_of_nothing(fairlead: Fairlead, home: Home) -> None:
     """The status of a platform that was never started says that it is down, to people and to machines."""
     assert "down" in fairlead("status").stdout
     assert json.loads(fairlead("status", "--json").stdout)["running"] is False
     assert not home.platform.exists()
 
 
-def test_down_of_nothing(home: Home) -> None:
+def test_down_of_nothing(fairlead: Fairlead, home: Home) -> None:
     """Taking down what never ran is no error."""
     said = fairlead("down")
     assert (said.returncode, said.stdout) == (0, "The platform was not running.\n")
@@ -68,7 +91,7 @@ def test_down_of_nothing(home: Home) -> None:
         (("logs", "nothing"), "gateway"),
     ],
 )
-def test_errors_are_one_line(home: Home, arguments: tuple[str, ...], words: str) -> None:
+def test_errors_are_one_line(fairlead: Fairlead, home: Home, arguments: tuple[str, ...], words: str) -> None:
     """A mistake is told in one line on stderr that says what to do; the exit code is 1, and nothing starts."""
     said = fairlead(*arguments)
     assert said.returncode == 1
@@ -78,7 +101,7 @@ def test_errors_are_one_line(home: Home, arguments: tuple[str, ...], words: str)
     assert not home.platform.exists()
 
 
-def test_manifest_mistakes_have_a_line_each(home: Home, tmp_path: Path) -> None:
+def test_manifest_mistakes_have_a_line_each(fairlead: Fairlead, home: Home, tmp_path: Path) -> None:
     """Each mistake in a manifest has a line of its own."""
     manifest = tmp_path / "wrong.yaml"
     manifest.write_text(
@@ -92,7 +115,7 @@ def test_manifest_mistakes_have_a_line_each(home: Home, tmp_path: Path) -> None:
     assert list(home.models.iterdir()) == []
 
 
-def test_cluster_sources_are_refused_before_anything_starts(home: Home, tmp_path: Path) -> None:
+def test_cluster_sources_are_refused_before_anything_starts(fairlead: Fairlead, home: Home, tmp_path: Path) -> None:
     """A source that needs a cluster is refused by `up` at once."""
     manifest = tmp_path / "s3.yaml"
     manifest.write_text(
@@ -104,19 +127,21 @@ def test_cluster_sources_are_refused_before_anything_starts(home: Home, tmp_path
     assert list(home.models.iterdir()) == []
 
 
-def test_usage_errors(home: Home) -> None:
+def test_usage_errors(fairlead: Fairlead, home: Home) -> None:
     """A wrong option exits with 2, as is the custom."""
     assert fairlead("token", "--nonsense").returncode == 2
     assert home.root.exists()
 
 
 def test_version() -> None:
-    """`fairlead --version` prints it."""
-    assert re.fullmatch(r"fairlead \d+\.\d+\.\d+\n", fairlead("--version").stdout)
+    """`fairlead --version`, as installed, prints it."""
+    program = Path(sys.executable).with_name("fairlead")
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=60, check=True)
+    assert re.fullmatch(r"fairlead \d+\.\d+\.\d+\n", said.stdout)
 
 
 @pytest.mark.parametrize("command", ["up", "down", "apply", "delete", "status", "token", "keys", "chat", "logs"])
-def test_help(command: str) -> None:
+def test_help(fairlead: Fairlead, command: str) -> None:
     """Every command explains itself."""
     said = fairlead(command, "--help")
     assert said.returncode == 0

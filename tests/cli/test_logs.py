@@ -46,7 +46,7 @@ def test_last_lines(tmp_path: Path) -> None:
 
 @pytest.mark.timeout(20)
 def test_follow(tmp_path: Path) -> None:
-    """What is added to several logs is shown line by line: half lines once they are whole, new logs from their start."""
+    """What is added to several logs is shown by whole lines, in order, new logs from their start."""
     old, new = tmp_path / "old", tmp_path / "new"
     old.write_text("before\n")
     added = follow([old, new])

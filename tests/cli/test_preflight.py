@@ -30,7 +30,7 @@ def test_taken_port() -> None:
             preflight.check_port(port)
 
 
-def test_missing_libnuma(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_libnuma(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """A missing libnuma is named with the package that brings it, but only where a model runs on CPU."""
 
     def missing(name: str) -> None:
@@ -39,24 +39,24 @@ def test_missing_libnuma(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", missing)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     with pytest.raises(PreflightFailed, match="apt-get install libnuma1"):
-        preflight.check_models([deployment()])
-    preflight.check_models([deployment(resources={"accelerator": "nvidia-l4"})])
+        preflight.check_models(home, [deployment()])
+    preflight.check_models(home, [deployment(resources={"accelerator": "nvidia-l4"})])
 
 
 @pytest.mark.parametrize("source", ["s3://bucket/model", "pvc://claim/model", "oci://registry/image:1"])
-def test_sources_of_clusters(source: str) -> None:
+def test_sources_of_clusters(home: Home, source: str) -> None:
     """A source that only a cluster can reach is refused with what works on one machine."""
     with pytest.raises(SourceNeedsCluster, match=r"demo: .* needs a cluster; on one machine, write hf://"):
-        preflight.check_models([deployment(model={"source": source})])
+        preflight.check_models(home, [deployment(model={"source": source})])
 
 
-def test_too_few_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_few_gpus(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """Models that need more GPUs than there are together would wait for ever, so they are refused."""
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2")
     two = {"parallelism": {"tensor": 2}, "resources": {"accelerator": "nvidia-l4"}}
-    preflight.check_models([deployment("a", **two)])
+    preflight.check_models(home, [deployment("a", **two)])
     with pytest.raises(PreflightFailed, match="need 4 GPUs and this machine has 3"):
-        preflight.check_models([deployment("a", **two), deployment("b", **two)])
+        preflight.check_models(home, [deployment("a", **two), deployment("b", **two)])
 
 
 @pytest.mark.parametrize("visible, count", [("", 0), ("-1", 0), ("0", 1), ("0,2", 2)])
@@ -71,3 +71,14 @@ def test_full_disk(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10, 9, 5_000_000))
     with pytest.raises(PreflightFailed, match=r"only 0\.0 GB are free"):
         preflight.check_machine(home)
+
+
+def test_missing_secret(home: Home) -> None:
+    """A secret that a manifest names and that is not there is told with the file to write."""
+    reference = {"secretKeyRef": {"name": "hub", "key": "token"}}
+    model = deployment(engine={"env": [{"name": "HF_TOKEN", "valueFrom": reference}]})
+    with pytest.raises(PreflightFailed, match=rf"demo: the secret for HF_TOKEN .* {home.secrets}/hub/token"):
+        preflight.check_models(home, [model])
+    (home.secrets / "hub").mkdir()
+    (home.secrets / "hub" / "token").write_text("hf_x")
+    preflight.check_models(home, [model])

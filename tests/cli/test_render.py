@@ -29,7 +29,7 @@ def shown(seen: Observed, *, wide: bool = False) -> str:
 
 def test_table() -> None:
     """A row tells a model's names, engine, replicas, phase, ranks with their pids, sizes and load time."""
-    text = shown(observed(applied(parallelism={"tensor": 2}), facts=RANKS, demo=application()))
+    text = shown(observed(applied(parallelism={"tensor": 2}), facts=RANKS, demo=application()), wide=True)
     header, row = [line for line in text.splitlines() if line.startswith(("MODEL", "demo"))]
     assert header.split()[:6] == ["MODEL", "NAMES", "ENGINE", "READY", "PHASE", "RANKS"]
     for cell in ("vllm", "1/1", "Ready", "2 (pids 11, 12)", "1,000", "4,096", "12s"):

@@ -75,7 +75,7 @@ def bring_up(home: Home, manifests: Path | None, *, port: int | None, announce: 
 def _check(home: Home, wanted: Sequence[ModelDeployment], port: int) -> None:
     check_names(wanted)
     check_machine(home)
-    check_models(wanted)
+    check_models(home, wanted)
     check_port(port)
 
 
@@ -92,7 +92,7 @@ def apply(home: Home, wanted: Sequence[ModelDeployment]) -> Launch:
         before = [entry.deployment for entry in read_applied(home)]
         check_names(wanted, before)
         others = [deployment for deployment in before if deployment.name not in {one.name for one in wanted}]
-        check_models([*others, *wanted])
+        check_models(home, [*others, *wanted])
         write_applied(home, wanted, now=int(time.time()))
         _deploy(home, platform)
     return Launch(platform, plan_changes(wanted, before), started=False)

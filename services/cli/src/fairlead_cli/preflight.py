@@ -50,12 +50,12 @@ def check_port(port: int) -> None:
         )
 
 
-def check_models(deployments: Sequence[ModelDeployment]) -> None:
+def check_models(home: Home, deployments: Sequence[ModelDeployment]) -> None:
     """Check that this machine can run the models.
 
     Raises:
         SourceNeedsCluster: A model's weights lie where only a cluster can reach.
-        PreflightFailed: A system library or GPUs are missing.
+        PreflightFailed: A secret, a system library or GPUs are missing.
     """
     for deployment in deployments:
         if deployment.source.needs_cluster:
@@ -64,6 +64,7 @@ def check_models(deployments: Sequence[ModelDeployment]) -> None:
                 "on one machine, write hf://organisation/name or file:///folder",
                 param="spec.model.source",
             )
+        _check_secrets(home, deployment)
     if any(not gpus_per_replica(deployment) for deployment in deployments):
         check_cpu_libraries()
     gpus = sum(gpus_per_replica(deployment) * deployment.spec.scaling.min_replicas for deployment in deployments)
@@ -72,6 +73,19 @@ def check_models(deployments: Sequence[ModelDeployment]) -> None:
             f"the models need {gpus} GPUs and this machine has {present}; use fewer or smaller models, "
             "or leave spec.resources.accelerator out to run on CPU"
         )
+
+
+def _check_secrets(home: Home, deployment: ModelDeployment) -> None:
+    for variable in deployment.spec.engine.env:
+        if variable.value_from is None:
+            continue
+        reference = variable.value_from.secret_key_ref
+        path = home.secrets / reference.name / reference.key
+        if not path.is_file():
+            raise PreflightFailed(
+                f"{deployment.name}: the secret for {variable.name} is missing; write its value to {path}",
+                param="spec.engine.env",
+            )
 
 
 def check_cpu_libraries() -> None:

@@ -22,6 +22,7 @@ from fairlead_cli.waiting import Show
 
 BAR_WIDTH = 24
 REFRESH_PER_S = 8
+UNBROKEN_WIDTH = 240
 
 _STYLES = {
     Phase.READY: "green",
@@ -32,6 +33,14 @@ _STYLES = {
     Phase.STOPPED: "dim",
     Phase.SUSPENDED: "dim",
 }
+
+
+def open_console() -> Console:
+    """Return the console; without a terminal its lines are not broken, so that they can be searched and cut."""
+    console = Console()
+    if not console.is_terminal:
+        console.width = UNBROKEN_WIDTH
+    return console
 
 
 @contextmanager
@@ -124,15 +133,15 @@ def _model_table(rows: Sequence[ModelStatus], *, wide: bool) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     columns = ["MODEL", "NAMES", "ENGINE", "READY", "PHASE", "RANKS", "KV TOKENS", "MAX LEN", "LOAD"]
     for column in [*columns, *(["URL"] if wide else [])]:
-        table.add_column(column, no_wrap=column not in ("NAMES", "RANKS"), overflow="fold")
+        table.add_column(column, no_wrap=column not in ("NAMES", "RANKS"), overflow="fold", min_width=len(column))
     for row in rows:
         cells: list[RenderableType] = [
             row.model,
-            ", ".join(row.names),
+            "\n".join(row.names),
             row.engine,
             f"{row.ready}/{row.target}",
             Text(row.phase.value, style=_style(row)),
-            _ranks(row),
+            _ranks(row, wide=wide),
             _number(row.kv_cache_tokens),
             _number(row.max_model_len),
             render_duration(row.load_s) if row.load_s is not None else "-",
@@ -145,13 +154,13 @@ def _number(value: int | None) -> str:
     return "-" if value is None else f"{value:,}"
 
 
-def _ranks(row: ModelStatus) -> str:
-    """Return the parallel ranks that were seen, with their pids where there is more than one, else those declared."""
+def _ranks(row: ModelStatus, *, wide: bool) -> str:
+    """Return how many parallel ranks were seen, with their pids where there is room, else those declared."""
     declared = row.tensor * row.pipeline
     if not row.ranks:
-        return f"{declared} (not seen)" if declared > 1 else "1"
-    pids = ", ".join(str(pid) for _, pid in row.ranks)
-    return f"{len(row.ranks)} (pids {pids})" if declared > 1 else str(len(row.ranks))
+        return f"{declared} (not seen)" if declared > 1 and row.phase is Phase.READY else str(declared)
+    pids = f" (pids {', '.join(str(pid) for _, pid in row.ranks)})" if wide else ""
+    return f"{len(row.ranks)}{pids}"
 
 
 def status_json(observed: Observed) -> str:

@@ -48,6 +48,7 @@ def ensure_supervisor(home: Home, *, port: int) -> bool:
         create_tenants(home)
         create_key_file(home)
         write_routes(home, route_table((), serve_port=1))
+        _set_logs_aside(home)
         _spawn_supervisor(home, port)
         return True
 
@@ -103,6 +104,12 @@ def _why(home: Home, service: Service) -> str:
     lines = [line for line in path.read_text(errors="replace").splitlines() if line.strip()] if path.exists() else []
     last = f": {lines[-1].strip()[:300]}" if lines else ""
     return f"{service.name} {service.message}{last} (the whole log: {path})"
+
+
+def _set_logs_aside(home: Home) -> None:
+    """Begin new logs; those of the platform before this one are kept, older ones are not."""
+    for log in home.logs.glob("*.log"):
+        log.replace(log.with_suffix(".log.1"))
 
 
 def _spawn_supervisor(home: Home, port: int) -> None:

@@ -4,11 +4,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from fairlead_cli import launch
 from fairlead_cli.home import find_home
-from fairlead_cli.render import progress_view
+from fairlead_cli.render import open_console, progress_view
 from fairlead_cli.waiting import wait_for_models
 from fairlead_contract.manifest import load_path
 
@@ -19,7 +18,7 @@ def apply(
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until the models answer.")] = True,
 ) -> None:
     """Add models to the running platform, or change them; the others go on undisturbed."""
-    home, console = find_home(), Console()
+    home, console = find_home(), open_console()
     result = launch.apply(home, load_path(manifests))
     for change in result.changes:
         console.print(f"{change.model} {change.effect}", highlight=False)

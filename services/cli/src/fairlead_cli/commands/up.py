@@ -13,7 +13,7 @@ from fairlead_cli.errors import ModelsFailed
 from fairlead_cli.home import Home, find_home
 from fairlead_cli.launch import Launch, bring_up
 from fairlead_cli.observed import observe
-from fairlead_cli.render import progress_view, status_view
+from fairlead_cli.render import open_console, progress_view, status_view
 from fairlead_cli.startup import end_platform
 from fairlead_cli.status import ModelStatus
 from fairlead_cli.waiting import wait_for_models
@@ -40,9 +40,13 @@ def up(
     Starts Valkey, Ray and the gateway on this machine, then the models of the manifests. A platform that runs
     already is left as it is and gets the manifests as with `fairlead apply`. Without --detach the command stays, shows
     the status, and takes everything down on Ctrl-C.
+
+    A secretKeyRef in a manifest is read from the file FAIRLEAD_HOME/secrets/NAME/KEY (FAIRLEAD_HOME is ~/.fairlead
+    unless set).
     """
-    home, console = find_home(), Console()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    home, console = find_home(), open_console()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     with console.status("") as spinner:
 
         def announce(text: str) -> None:
@@ -73,7 +77,11 @@ def _wait(home: Home, launch: Launch, console: Console) -> list[ModelStatus]:
         with progress_view(console) as show:
             return wait_for_models(home, names, show)
     except ModelsFailed:
-        console.print("The other models and the platform stay up; `fairlead logs MODEL` tells more.", highlight=False)
+        console.print(
+            "The platform and the other models stay up. `fairlead logs MODEL` tells more, `fairlead apply` takes a "
+            "corrected manifest, `fairlead down` ends everything.",
+            highlight=False,
+        )
         raise
 
 
