@@ -6,6 +6,7 @@ would have gone to. Processes started meanwhile keep the pipe for life, hence so
 
 import os
 import threading
+import time
 from collections import deque
 from types import TracebackType
 from typing import Self
@@ -23,6 +24,7 @@ class OutputCapture:
 
     def __init__(self, kept_chunks: int = 64) -> None:
         self._chunks: deque[bytes] = deque(maxlen=kept_chunks)
+        self._written_bytes = 0
         self._saved: list[int] = []
 
     def __enter__(self) -> Self:
@@ -36,6 +38,15 @@ class OutputCapture:
     ) -> None:
         for stream, original in zip(_STANDARD_STREAMS, self._saved, strict=True):
             os.dup2(original, stream)
+            os.close(original)
+
+    def settled_text(self, quiet_s: float = 0.2) -> str:
+        """Wait until nothing has been written for a while, and return what was."""
+        seen_bytes = -1
+        while seen_bytes != self._written_bytes:
+            seen_bytes = self._written_bytes
+            time.sleep(quiet_s)
+        return self.text()
 
     def text(self) -> str:
         """Return what was written so far, oldest first."""
@@ -52,6 +63,7 @@ class OutputCapture:
     def _pump(self, read_end: int, target: int) -> None:
         while chunk := os.read(read_end, _CHUNK_BYTES):
             self._chunks.append(chunk)
+            self._written_bytes += len(chunk)
             _write_all(target, chunk)
         os.close(read_end)
         os.close(target)

@@ -58,7 +58,7 @@ _CAUSES = (
     ),
     _cause(
         r"User-specified max_model_len \((?P<asked>\d+)\) is greater than the derived max_model_len "
-        r"\((?:[\w.]+=)?(?P<has>[\d.]+)",
+        r"\((?:[\w.]+=)?(?P<has>\d+)",
         "spec.engine.arguments.max-model-len is {asked}, but the model is made for {has} tokens: set it to {has} or less",
     ),
     _cause(
@@ -118,7 +118,7 @@ def explain(error: BaseException, output: str) -> str:
     for cause in _CAUSES:
         if match := cause.pattern.search(said):
             return cause.say(match)
-    return "the engine did not start: " + _one_line(_last_raised(said) or f"{type(error).__name__}: {error}")
+    return "the engine did not start: " + _one_line(_first_raised(said) or f"{type(error).__name__}: {error}")
 
 
 def _plain(output: str) -> str:
@@ -134,8 +134,8 @@ def _chain(error: BaseException) -> list[str]:
     return said[::-1]
 
 
-def _last_raised(said: str) -> str | None:
-    """The last exception printed that says something itself; worker processes print before those that wait for them."""
+def _first_raised(said: str) -> str | None:
+    """The first exception that says something itself; worker processes print before those that wait for them."""
     told = [match for line in said.splitlines() if (match := _RAISED.match(line.strip()))]
     telling = [match for match in told if not match["said"].startswith(_UNTELLING)]
     return f"{telling[0]['kind']}: {telling[0]['said']}" if telling else None

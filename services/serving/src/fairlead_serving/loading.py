@@ -57,7 +57,7 @@ def start_engine(spec: ReplicaSpec, folder: str) -> "VllmEngine":
         except FairleadError:
             raise
         except Exception as error:  # noqa: BLE001 - vLLM raises anything
-            raise EngineStartFailed(explain(error, capture.text())) from None
+            raise EngineStartFailed(explain(error, capture.settled_text())) from None
 
 
 def prepare_environment(spec: ReplicaSpec, settings: ServingSettings, environment: MutableMapping[str, str]) -> None:
@@ -68,6 +68,9 @@ def prepare_environment(spec: ReplicaSpec, settings: ServingSettings, environmen
     """
     for name, value in ENGINE_ENVIRONMENT.items():
         environment.setdefault(name, value)
+    if spec.executor != "ray":
+        # The ranks of one node talk among themselves; by default they would listen on the machine's outward address.
+        environment.setdefault("VLLM_HOST_IP", "127.0.0.1")
     for name, secret in spec.secret_env.items():
         if name not in environment:
             environment[name] = _secret(name, secret, settings)
