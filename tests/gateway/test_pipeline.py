@@ -279,3 +279,22 @@ async def test_counts_what_it_did(gateway: Gateway, upstream: Upstream) -> None:
     assert 'fairlead_request_output_tokens_total{model="demo",tenant="acme"} 3.0' in told
     assert 'fairlead_request_running{model="demo"} 0.0' in told
     assert 'code="404"' in told
+
+
+async def test_a_burst_is_counted_exactly(gateway: Gateway, redis: Redis) -> None:
+    """Many requests at once are all charged in Redis, more of them than there are connections to it."""
+    answers = await asyncio.gather(*(gateway.ask(CHAT_PATH, chat(), tenant="counted") for _ in range(150)))
+    assert {answer.status for answer in answers} == {200}
+    await gateway.runtime.drain()
+    assert await tokens_charged(redis, "counted") == 1500
+
+
+async def test_counts_who_left_before_an_answer(gateway: Gateway, upstream: Upstream) -> None:
+    """A client that leaves before it is answered is counted as such, not as an error of its own."""
+    upstream.script = lambda _seen, line: line.left()
+    async with gateway.wire() as wire:
+        await wire.post(CHAT_PATH, json.dumps(chat()).encode(), token=gateway.token())
+        await asyncio.wait_for(upstream.arrived.wait(), 5)
+    await upstream.has_at_most(0)
+    await settled(gateway)
+    assert 'code="499",model="demo"' in gateway.runtime.metrics.render().decode()

@@ -72,6 +72,7 @@ class ClientConnection(asyncio.Protocol):
         refusal = self._edge.admit(self)
         if refusal is not None:
             self._refuse(refusal)
+            self._close()  # at once: who is one too many must not hold a place while it lingers
 
     @override
     def data_received(self, data: bytes) -> None:

@@ -25,7 +25,7 @@ class Observer:
 
     def refused(self, record: Record, error: FairleadError) -> None:
         """Count a request that does not run."""
-        self._metrics.refused(record.path, error.http_status)
+        self._metrics.refused(record.path, record.status)
         if isinstance(error, LimitExceeded):
             self._metrics.limited(error.bucket.scope, error.bucket.unit)
         if self._log is not None:
@@ -34,12 +34,8 @@ class Observer:
     def finished(self, record: Record) -> None:
         """Count a request that ran."""
         self._metrics.call(record.model, record.path, record.tenant).finished(
-            record.status or CLIENT_LEFT, duration_s=record.duration_s, ttft_s=record.first_byte_s, usage=record.usage
+            record.status, duration_s=record.duration_s, ttft_s=record.first_byte_s, usage=record.usage
         )
         self._metrics.cache(record.cache.value)
         if self._log is not None:
             self._log(record)
-
-
-CLIENT_LEFT = 499
-"""What nginx's logs, and since then everybody's, say where the client left before it was answered."""

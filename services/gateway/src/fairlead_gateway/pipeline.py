@@ -23,7 +23,7 @@ from fairlead_gateway.headers import first
 from fairlead_gateway.limits import Limiter, Outcome, Reservation
 from fairlead_gateway.observer import Observer
 from fairlead_gateway.principal import Principal
-from fairlead_gateway.record import Record
+from fairlead_gateway.record import CLIENT_LEFT, Record
 from fairlead_gateway.relay import Relay
 from fairlead_gateway.reply import Reply
 from fairlead_gateway.request import Request
@@ -81,7 +81,7 @@ class Pipeline:
         try:
             await answer(inference, services)
         finally:
-            record.status = reply.status
+            record.status = reply.status or CLIENT_LEFT
             services.observer.finished(record)
 
 
@@ -209,7 +209,8 @@ async def settle(inference: Inference, services: Services) -> None:
 
 def refuse(reply: Reply, record: Record, error: FairleadError) -> None:
     """Tell the client an error."""
-    record.error_code, record.status = error.code, error.http_status
+    record.error_code = error.code
+    record.status = CLIENT_LEFT if reply.gone else error.http_status
     reply.refuse(error)
 
 

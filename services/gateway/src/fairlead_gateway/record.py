@@ -1,10 +1,14 @@
 """What is known of one inference request when it is over: the source of metrics and of the access log."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from fairlead_gateway.cache import CacheState
 from fairlead_gateway.limits import Outcome
 from fairlead_gateway.usage import Usage
+
+CLIENT_LEFT: Final = 499
+"""The status of a request whose client left before it was answered, as nginx's logs have it."""
 
 
 @dataclass(slots=True)
@@ -17,7 +21,7 @@ class Record:
         key_id: Id of the API key, where one was used.
         model: Name of the ModelDeployment, never the name that a client made up.
         stream: Whether a stream was asked for.
-        status: HTTP status of the reply; 0 where the client left before there was one.
+        status: HTTP status of the reply; CLIENT_LEFT where there was none.
         error_code: Code of the error that the client got, "" where it got none.
         cache: What the cache did.
         usage: Tokens charged.
