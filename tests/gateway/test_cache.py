@@ -26,7 +26,7 @@ SECRET = b"s" * 32
 
 
 def cache(redis: Redis, **options: Any) -> ResponseCache:
-    return ResponseCache(redis, RedisGuard(), SECRET, **options)
+    return ResponseCache(redis, RedisGuard(deadline_s=30), SECRET, **options)
 
 
 def key(question: Call, principal: Principal = ACME, **fields: Any) -> str:

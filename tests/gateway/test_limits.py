@@ -17,6 +17,9 @@ from fairlead_gateway.usage import Usage
 from fairlead_gateway.windows import Charge, Decision, LocalWindows
 from tests.gateway.builders import ACME, GLOBEX, call, lost_redis, route, tenant_directory
 
+PATIENT_S = 30
+"""These tests are about decisions, not about how busy the machine is."""
+
 
 def limiter(
     redis: Redis,
@@ -27,7 +30,12 @@ def limiter(
     **limits: Limits,
 ) -> Limiter:
     return Limiter(
-        redis, tenant_directory(**limits), RedisGuard(), when_lost=when_lost, gateways=gateways, window_s=window_s
+        redis,
+        tenant_directory(**limits),
+        RedisGuard(deadline_s=PATIENT_S),
+        when_lost=when_lost,
+        gateways=gateways,
+        window_s=window_s,
     )
 
 
