@@ -125,12 +125,18 @@ def engine(platform: Platform) -> psutil.Process:
     return platform.engine_core("demo")
 
 
+@pytest.fixture(scope="module")
+def unlimited(platform: Platform) -> str:
+    """A token of a tenant whose limits refuse nothing."""
+    return platform.tenant()
+
+
 @pytest.mark.parametrize("name", WRONG)
-def test_wrong_request(platform: Platform, engine: psutil.Process, name: str) -> None:
+def test_wrong_request(platform: Platform, engine: psutil.Process, unlimited: str, name: str) -> None:
     """A wrong request is refused in the dialect's envelope, and the same engine answers the next one."""
     wrong = WRONG[name]
     content = wrong.raw if wrong.raw is not None else json.dumps(wrong.body).encode()
-    headers = {"content-type": "application/json"} | platform.headers() | wrong.headers
+    headers = {"content-type": "application/json"} | platform.headers(unlimited) | wrong.headers
 
     answer = httpx2.request(wrong.method, platform.url + wrong.path, content=content, headers=headers, timeout=30)
 

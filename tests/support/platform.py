@@ -155,10 +155,10 @@ class Platform:
 
         def find() -> psutil.Process:
             try:
-                (core,) = self.ranks(name)
-            except (ValueError, psutil.NoSuchProcess) as error:
-                raise AssertionError(error) from error
-            return core
+                (rank,) = self.ranks(name)
+                return next(process for process in (rank, *rank.parents()) if "EngineCore" in process.name())
+            except (ValueError, StopIteration, psutil.NoSuchProcess) as error:
+                raise AssertionError(repr(error)) from error
 
         return eventually(find, within_s=30, what=f"one rank of {name} in the status", pause_s=1)
 

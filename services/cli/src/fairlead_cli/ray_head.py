@@ -100,6 +100,8 @@ class RayHead:
             # machine's outward address, listens there, and breaks when the laptop changes its network.
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
             "RAY_metrics_report_interval_ms": str(METRICS_INTERVAL_MS),
+            # Ray would kill its own workers, Serve's controller too, when other programs fill the machine's memory.
+            "RAY_memory_monitor_refresh_ms": "0",
             "AUTOSCALER_METRIC_PORT": str(self.ports.autoscaler_metrics),
             "DASHBOARD_METRIC_PORT": str(self.ports.dashboard_metrics),
             "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(self.ports.fallback_http),

@@ -71,6 +71,10 @@ def prepare_environment(spec: ReplicaSpec, settings: ServingSettings, environmen
     if spec.executor != "ray":
         # The ranks of one node talk among themselves; by default they would listen on the machine's outward address.
         environment.setdefault("VLLM_HOST_IP", "127.0.0.1")
+    if not spec.accelerator and spec.engine_arguments.get("enforce-eager"):
+        # Even an eager vLLM compiles a few functions on first use, such as the one for logprobs. On a CPU that takes a
+        # C++ compiler and 17 s in which nobody is served; without a compiler it kills the engine.
+        environment.setdefault("TORCHDYNAMO_DISABLE", "1")
     for name, secret in spec.secret_env.items():
         if name not in environment:
             environment[name] = _secret(name, secret, settings)
