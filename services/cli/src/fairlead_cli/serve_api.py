@@ -11,8 +11,8 @@ from fairlead_cli.errors import RayUnreachable, ServeRefused
 from fairlead_cli.ports import LOOPBACK
 
 APPLICATIONS = "/api/serve/applications/"
-READ_TIMEOUT_S = 5.0
-WRITE_TIMEOUT_S = 60.0
+READ_TIMEOUT_S = 10.0
+WRITE_TIMEOUT_S = 120.0
 """The first PUT starts Serve's controller and proxy."""
 
 

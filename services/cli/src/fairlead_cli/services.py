@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from fairlead_cli.deploy import deploy, serve_api
+from fairlead_cli.errors import RayUnreachable
 from fairlead_cli.files import locked, private_folder
 from fairlead_cli.gateway_process import GatewayProcess
 from fairlead_cli.home import Home
@@ -25,6 +26,9 @@ RAY_GRACE_S = 5.0
 
 RAY_START_TIMEOUT_S = 120.0
 KEPT_RAY_SESSIONS = 2
+
+DEPLOY_PAUSES_S = (1.0, 2.0, 5.0, 10.0)
+"""Between attempts to reach a Ray that has just answered, and so is busy rather than gone."""
 
 
 def platform_services(home: Home, platform: Platform, *, longest_stream_s: int) -> list[ServiceSpec]:
@@ -105,11 +109,16 @@ class _RayWork:
 
     async def deploy(self) -> str:
         """Give Ray Serve the applied models; return what went wrong, if anything."""
-        try:
-            await asyncio.to_thread(self._deploy)
-        except FairleadError as error:
-            return error.message
-        return ""
+        for pause_s in DEPLOY_PAUSES_S:
+            try:
+                await asyncio.to_thread(self._deploy)
+            except RayUnreachable:
+                await asyncio.sleep(pause_s)
+            except FairleadError as error:
+                return error.message
+            else:
+                return ""
+        return "Ray Serve did not take the models in time; it will be asked again when Ray is started again"
 
     def _deploy(self) -> None:
         with locked(self.home.lock):
