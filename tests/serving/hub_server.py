@@ -1,4 +1,4 @@
-"""A small Hugging Face hub: a real HTTP server that speaks the few endpoints that the hub client calls for a snapshot."""
+"""A small Hugging Face hub: a real HTTP server with the few endpoints that the hub client calls for a snapshot."""
 
 import hashlib
 import json
@@ -54,7 +54,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     offered: Hub
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it
         return
 
     def do_HEAD(self) -> None:

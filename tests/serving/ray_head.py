@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from fairlead_contract.ray_environment import HAPROXY_FOLDER_MODE, RayPorts, ray_environment
 
+from fairlead_contract.ray_environment import HAPROXY_FOLDER_MODE, RayPorts, ray_environment
 from tests.support.waiting import eventually
 
 HOST = "127.0.0.1"
@@ -66,7 +66,12 @@ class RayHead:
         """Return the processes of an application's replicas that Serve knows as running."""
         deployments = self.status(name).get("deployments", {})
         states = [replica for deployment in deployments.values() for replica in deployment["replicas"]]
-        return [psutil.Process(state["pid"]) for state in states if state["state"] == "RUNNING"]
+        found = []
+        for state in states:
+            with suppress(psutil.NoSuchProcess):  # Serve hears of a death a moment later
+                if state["state"] == "RUNNING":
+                    found.append(psutil.Process(state["pid"]))
+        return found
 
     def facts(self) -> str:
         """Return the metrics of the whole Ray as text."""
@@ -125,15 +130,19 @@ def _environment(head: RayHead) -> dict[str, str]:
         ports=head.ports,
     )
     fallback_http, fallback_grpc, autoscaler, dashboard = _free_ports(4)
-    return kept | serve | {
-        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
-        "RAY_metrics_report_interval_ms": "1000",
-        "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(fallback_http),
-        "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT": str(fallback_grpc),
-        "AUTOSCALER_METRIC_PORT": str(autoscaler),
-        "DASHBOARD_METRIC_PORT": str(dashboard),
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-    }
+    return (
+        kept
+        | serve
+        | {
+            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+            "RAY_metrics_report_interval_ms": "1000",
+            "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(fallback_http),
+            "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT": str(fallback_grpc),
+            "AUTOSCALER_METRIC_PORT": str(autoscaler),
+            "DASHBOARD_METRIC_PORT": str(dashboard),
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        }
+    )
 
 
 def _command(head: RayHead) -> list[str]:
@@ -171,7 +180,7 @@ def _end(process: "subprocess.Popen[bytes]", folder: Path) -> None:
     family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
     process.send_signal(signal.SIGTERM)
     with suppress(subprocess.TimeoutExpired):
-        process.wait(timeout=30)
+        process.wait(timeout=10)
     for member in psutil.process_iter():
         with suppress(psutil.Error):
             if str(folder) in " ".join([*member.cmdline(), *member.environ().values()]):
@@ -179,6 +188,7 @@ def _end(process: "subprocess.Popen[bytes]", folder: Path) -> None:
     for member in family:
         with suppress(psutil.NoSuchProcess):
             member.kill()
+    process.wait(timeout=10)
     psutil.wait_procs(family, timeout=10)
 
 

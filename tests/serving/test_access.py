@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+
 from fairlead_contract.errors import EngineDied
 from fairlead_contract.names import HOP_HEADER
 from fairlead_serving.access import ALLOWED_ROUTES, guarded

@@ -12,8 +12,8 @@ from fairlead_serving.capture import OutputCapture
 capture = OutputCapture()
 with capture:
     os.write(1, b"own words\\n")
-    child = subprocess.Popen([sys.executable, "-c", "import sys; print('child said', flush=True); sys.stdin.readline(); "
-                              "print('and later', file=sys.stderr, flush=True)"], stdin=subprocess.PIPE)
+    words = "import sys; print('child said', flush=True); sys.stdin.readline(); print('and later', file=sys.stderr)"
+    child = subprocess.Popen([sys.executable, "-c", words], stdin=subprocess.PIPE)
     while "child said" not in capture.text():
         pass
 os.write(2, b"not captured\\n")

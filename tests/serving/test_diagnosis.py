@@ -6,14 +6,21 @@ Each file under starts/ holds vLLM's exception and, after a line, what its proce
 from pathlib import Path
 
 import pytest
+
 from fairlead_serving.diagnosis import explain
 
 STARTS = Path(__file__).with_name("starts")
 EXPECTED = {
+    "bad_quantization": "vLLM refuses this configuration: Cannot find the config file for awq",
+    "kv_cache_too_small": "the KV cache has no room for one request of 2000000 tokens: set "
+    "spec.engine.arguments.max-model-len to 1048448 or less",
+    "missing_weight": "the weights do not belong to config.json (missing: {'model.layers.1.input_layernorm.weight'})",
+    "out_of_memory": "the KV cache is to take 100000.0 GiB, but only 11.42 GiB of memory are free",
+    "wrong_shape": "the weights do not fit config.json",
     "damaged_weights": "the weights are damaged (Error while deserializing header: incomplete metadata",
     "heads_not_divisible": "spec.parallelism.tensor is 3, which does not divide the model's 4 attention heads",
-    "length_beyond_model": "spec.engine.arguments.max-model-len is 100000, but the model is made for 65536 tokens: set it "
-    "to 65536 or less",
+    "length_beyond_model": "spec.engine.arguments.max-model-len is 100000, but the model is made for 65536 tokens: "
+    "set it to 65536 or less",
     "no_tokenizer": "the model's tokenizer cannot be loaded",
     "unknown_architecture": "this vLLM does not support the model's architecture ('FooForCausalLM')",
     "unknown_model_type": "this engine does not know the model type foo",
@@ -43,11 +50,11 @@ def test_a_real_failure_is_explained_in_one_line(name: str) -> None:
     "output,line",
     [
         (
-            "(Worker_TP0 pid=9) ERROR 11-21 03:41:29 [x.py:1] torch.OutOfMemoryError: CUDA out of memory. Tried to allocate",
+            "(Worker_TP0 pid=9) ERROR 11-21 03:41:29 [x.py:1] torch.OutOfMemoryError: CUDA out of memory. Tried",
             "memory ran out while the model was loaded",
         ),
         (
-            "ValueError: Free memory on device cuda:0 (3.1/139.8 GiB) on startup is less than desired GPU memory utilization",
+            "ValueError: Free memory on device cuda:0 (3.1/139.8 GiB) on startup is less than desired GPU memory",
             "only 3.1 of the accelerator's 139.8 GiB are free",
         ),
         (
@@ -66,7 +73,7 @@ def test_what_needs_another_machine_is_known_too(output: str, line: str) -> None
 
 
 def test_an_unknown_failure_names_the_first_exception_that_says_something() -> None:
-    """Without a known cause, the exception of the process that failed first is quoted, in one line of bounded length."""
+    """Without a known cause, the exception of the process that failed first is quoted, in one bounded line."""
     output = (
         "(Worker pid=2) ERROR 11-21 03:41:29 [a.py:1] Traceback (most recent call last):\n"
         "(Worker pid=2) ERROR 11-21 03:41:29 [a.py:1] KeyError: 'rope_theta'\n"

@@ -3,22 +3,26 @@
 from types import ModuleType
 
 import pytest
+from pydantic import JsonValue
+
 from fairlead_contract.engine_arguments import known_arguments as contract_arguments
 from fairlead_contract.errors import EngineStartFailed
 from fairlead_contract.replica import ReplicaSpec
 from fairlead_serving.engine_arguments import command_line, refuse_unknown
-from pydantic import JsonValue
 
 
 def spec(**arguments: JsonValue) -> ReplicaSpec:
     named = {name.replace("_", "-"): value for name, value in arguments.items()}
-    return ReplicaSpec(name="m", served_name="served", source="file:///m", engine_arguments=named, tensor=2, executor="mp")
+    return ReplicaSpec(
+        name="m", served_name="served", source="file:///m", engine_arguments=named, tensor=2, executor="mp"
+    )
 
 
 def test_every_kind_of_value_is_written_as_vllm_reads_it() -> None:
     """Numbers, switches on and off, lists and objects become words of the command line."""
     words = command_line(
-        spec(max_num_seqs=8, enforce_eager=True, enable_prefix_caching=False, hf_overrides={"a": 1}, seed=None), "/model"
+        spec(max_num_seqs=8, enforce_eager=True, enable_prefix_caching=False, hf_overrides={"a": 1}, seed=None),
+        "/model",
     )
     line = " ".join(words)
     assert "--max-num-seqs=8" in line
@@ -41,13 +45,15 @@ def test_the_platform_sets_what_it_owns(vllm_engine: ModuleType) -> None:
 @pytest.mark.parametrize("name", ["model", "trust-remote-code", "tensor_parallel_size", "middleware", "ssl-keyfile"])
 def test_an_argument_of_the_platform_is_refused(name: str) -> None:
     """What the platform sets, or what would run foreign code, is refused with what to write instead."""
-    with pytest.raises(EngineStartFailed, match=f"spec.engine.arguments.{name.replace('_', '-')} is set by the platform"):
+    with pytest.raises(
+        EngineStartFailed, match=f"spec.engine.arguments.{name.replace('_', '-')} is set by the platform"
+    ):
         command_line(spec(**{name: True}), "/model")
 
 
 def test_an_unknown_argument_is_refused_with_its_neighbours() -> None:
     """A misspelt argument names the ones that are near."""
-    with pytest.raises(EngineStartFailed, match="max-num-sequence is not an argument.* max-num-seqs"):
+    with pytest.raises(EngineStartFailed, match=r"max-num-sequence is not an argument.* max-num-seqs"):
         refuse_unknown(["max-num-sequence"], ["max-num-seqs", "dtype"])
     with pytest.raises(EngineStartFailed, match="see vLLM's engine arguments"):
         refuse_unknown(["zzzz"], ["max-num-seqs", "dtype"])

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+
 from fairlead_contract.errors import EngineDied
 from fairlead_serving import guard as guard_module
 from fairlead_serving.guard import EngineGuard
@@ -51,7 +52,7 @@ async def test_a_well_engine_is_left_alone() -> None:
     engine = Engine()
     guard, left = guarded(engine)
     guard.start()
-    while engine.probes < 10:
+    while engine.probes < 10:  # noqa: ASYNC110 - the engine has no event for it
         await asyncio.sleep(0.001)
     guard.check()
     await guard.stop()

@@ -33,9 +33,7 @@ def test_an_engine_dies_with_its_replica(tmp_path: Path) -> None:
     """When a replica is killed, the processes that it started are gone within seconds."""
     script = tmp_path / "replica.py"
     script.write_text(_REPLICA)
-    replica = subprocess.Popen(
-        [sys.executable, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
+    replica = subprocess.Popen([sys.executable, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert replica.stdout
     engine = psutil.Process(int(replica.stdout.readline()))
     assert engine.is_running()

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from fairlead_contract.errors import EngineStartFailed
 from fairlead_contract.replica import ReplicaSpec, ReplicaTuning
 from fairlead_serving.loading import patience, prepare_environment

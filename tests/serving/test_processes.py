@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 import psutil
 import pytest
-from fairlead_serving.processes import EngineProcesses, EngineRank
 
+from fairlead_serving.processes import EngineProcesses, EngineRank
 from tests.support.waiting import eventually
 
 _ENGINE = """
 import subprocess, sys, setproctitle
 children = [
-    subprocess.Popen([sys.executable, "-c", f"import time, setproctitle; setproctitle.setproctitle('VLLM::Worker_{rank}'); "
+    subprocess.Popen([sys.executable, "-c", f"import time, setproctitle as s; s.setproctitle('VLLM::Worker_{rank}'); "
                       "print('up', flush=True); time.sleep(600)"], stdout=subprocess.PIPE)
     for rank in sys.argv[1:]
 ]
@@ -26,9 +26,7 @@ sys.stdin.read()
 
 
 def start(*ranks: str) -> subprocess.Popen[bytes]:
-    engine = subprocess.Popen(
-        [sys.executable, "-c", _ENGINE, *ranks], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
+    engine = subprocess.Popen([sys.executable, "-c", _ENGINE, *ranks], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert engine.stdout
     assert engine.stdout.readline() == b"up\n"
     return engine

@@ -11,9 +11,9 @@ from typing import Any
 
 import psutil
 import pytest
+
 from fairlead_contract import telemetry
 from fairlead_contract.names import HOP_HEADER, IMPORT_PATH, REPLICA_DEPLOYMENT
-
 from tests.serving.ray_head import HOST, RayHead, running_ray
 from tests.support.waiting import eventually
 
@@ -153,7 +153,7 @@ def test_a_streamed_answer_arrives_in_many_pieces(demo: RayHead) -> None:
 
 
 def test_chat_responses_messages_and_tokenize_are_served(demo: RayHead) -> None:
-    """vLLM's own routes answer, each in its own dialect."""
+    """The routes of vLLM answer, each in its own dialect."""
     said = [{"role": "user", "content": "Hello"}]
     status, body = call(demo, "POST", "/v1/chat/completions", {"model": NAME, "messages": said, "max_tokens": 4})
     assert (status, json.loads(body)["usage"]["completion_tokens"] > 0) == (200, True)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from fairlead_contract.errors import EngineStartFailed
 from fairlead_serving.settings import ServingSettings
 

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from fairlead_contract.errors import DownloadFailed, EngineStartFailed, SourceNeedsCluster
 from fairlead_serving.sources import fetch
 
@@ -48,16 +49,16 @@ def test_a_model_with_code_of_its_own_is_refused(tmp_path: Path) -> None:
 def test_pickled_weights_are_refused(tmp_path: Path) -> None:
     """A folder with pickled weights alone is never handed to an engine."""
     folder = model(tmp_path / "m", weights="pytorch_model.bin")
-    with pytest.raises(EngineStartFailed, match="holds no \\*.safetensors"):
+    with pytest.raises(EngineStartFailed, match=r"holds no \*.safetensors"):
         fetch(f"file://{folder}", None, progress)
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
     """A folder without a configuration, or with a broken one, is refused in one line."""
-    with pytest.raises(EngineStartFailed, match="holds no config.json"):
+    with pytest.raises(EngineStartFailed, match=r"holds no config.json"):
         fetch(f"file://{tmp_path}", None, progress)
     (tmp_path / "config.json").write_text("{")
-    with pytest.raises(EngineStartFailed, match="config.json cannot be read"):
+    with pytest.raises(EngineStartFailed, match=r"config.json cannot be read"):
         fetch(f"file://{tmp_path}", None, progress)
     (tmp_path / "config.json").write_text("[]")
     with pytest.raises(EngineStartFailed, match="not a JSON object"):

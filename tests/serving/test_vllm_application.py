@@ -4,6 +4,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+
 from fairlead_contract.names import HOP_HEADER
 from fairlead_contract.replica import ReplicaSpec
 from fairlead_serving.access import ALLOWED_ROUTES, guarded
@@ -33,7 +34,7 @@ def routes(application: Any) -> set[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def application(vllm_engine: ModuleType) -> Any:
-    """vLLM's application with every route that it has, its development mode included."""
+    """The application of vLLM with every route that it has, its development mode included."""
     spec = ReplicaSpec(name="m", served_name="m", source="file:///m")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VLLM_SERVER_DEV_MODE", "1")

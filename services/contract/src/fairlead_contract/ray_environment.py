@@ -8,7 +8,7 @@ number, the longest stream: a proxy or a replica that is on its way out stays un
 from dataclasses import dataclass
 
 HAPROXY_FOLDER_MODE = 0o700
-"""Ray makes HAProxy's admin socket world-writable, and it takes commands from whoever reaches it: the folder guards it."""
+"""Ray makes HAProxy's admin socket world-writable, and it takes commands from all comers: the folder guards it."""
 
 
 @dataclass(frozen=True, slots=True)

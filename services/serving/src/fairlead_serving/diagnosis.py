@@ -8,9 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-_LOG_PREFIX = re.compile(
-    r"^(?:\([^)]*pid=\d+[^)]*\)\s*)*(?:(?:ERROR|WARNING|INFO|CRITICAL)\s[\d\-:. ]+\[[^\]]+\]\s?)?"
-)
+_LOG_PREFIX = re.compile(r"^(?:\([^)]*pid=\d+[^)]*\)\s*)*(?:(?:ERROR|WARNING|INFO)\s[\d\-:. ]+\[[^\]]+\]\s?)?")
 _RAISED = re.compile(r"^(?P<kind>[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Failed|Unavailable)): (?P<said>.+)$")
 _UNTELLING = ("Engine core initialization failed", "WorkerProc initialization failed", "Engine core proc")
 _MAX_LENGTH = 400
@@ -32,8 +30,8 @@ def _cause(pattern: str, message: str) -> _Cause:
 _CAUSES = (
     _cause(
         r"max seq len \((?P<length>\d+)\).*?estimated maximum model length is (?P<fits>\d+)",
-        "the KV cache has no room for one request of {length} tokens: set spec.engine.arguments.max-model-len to {fits} or "
-        "less, or give the model more memory",
+        "the KV cache has no room for one request of {length} tokens: set spec.engine.arguments.max-model-len to "
+        "{fits} or less, or give the model more memory",
     ),
     _cause(
         r"max seq len \((?P<length>\d+)\).*?(?P<need>[\d.]+) GiB KV cache is needed.*?available KV cache memory "
@@ -52,17 +50,25 @@ _CAUSES = (
         "spec.engine.arguments.gpu-memory-utilization",
     ),
     _cause(
-        r"(?:CUDA|HIP|XPU) out of memory|torch\.(?:cuda\.)?OutOfMemoryError|DefaultCPUAllocator: can't allocate memory",
-        "memory ran out while the model was loaded: use a larger accelerator, more spec.parallelism.tensor, or a smaller "
-        "or quantised model",
+        r"Available memory on node \d+ \((?P<free>[\d.]+)/(?P<total>[\d.]+) GiB\) on kv cache allocation is less than "
+        r"requested memory for kv \((?P<want>[\d.]+) GiB\)",
+        "the KV cache is to take {want} GiB, but only {free} GiB of memory are free: lower spec.resources.memory or "
+        "VLLM_CPU_KVCACHE_SPACE in spec.engine.env",
+    ),
+    _cause(
+        r"(?:CUDA|HIP|XPU) out of memory|torch\.(?:cuda\.)?OutOfMemoryError|DefaultCPUAllocator: can't allocate",
+        "memory ran out while the model was loaded: use a larger accelerator, more spec.parallelism.tensor, or a "
+        "smaller or quantised model",
     ),
     _cause(
         r"User-specified max_model_len \((?P<asked>\d+)\) is greater than the derived max_model_len "
         r"\((?:[\w.]+=)?(?P<has>\d+)",
-        "spec.engine.arguments.max-model-len is {asked}, but the model is made for {has} tokens: set it to {has} or less",
+        "spec.engine.arguments.max-model-len is {asked}, but the model is made for {has} tokens: set it to {has} or "
+        "less",
     ),
     _cause(
-        r"Total number of attention heads \((?P<heads>\d+)\) must be divisible by tensor parallel size \((?P<size>\d+)\)",
+        r"Total number of attention heads \((?P<heads>\d+)\) must be divisible by tensor parallel size "
+        r"\((?P<size>\d+)\)",
         "spec.parallelism.tensor is {size}, which does not divide the model's {heads} attention heads: set a divisor",
     ),
     _cause(
@@ -90,16 +96,25 @@ _CAUSES = (
         "the weights do not belong to config.json (missing: {names}): fetch the model again",
     ),
     _cause(
+        r"The size of tensor a \(\d+\) must match the size of tensor b \(\d+\)|size mismatch for [\w.]+",
+        "the weights do not fit config.json (another shape): fetch the model again",
+    ),
+    _cause(
         r"has no attribute 'init_cpu_memory_env'|libnuma\.so\.1: cannot open shared object file",
         "the system library libnuma1 is missing: install it (apt-get install libnuma1)",
     ),
     _cause(
         r"(?:Failed to infer device type|No CUDA GPUs are available|no NVIDIA driver)",
-        "no accelerator is visible to the replica: check the driver, or leave spec.resources.accelerator out to run on CPU",
+        "no accelerator is visible to the replica: check the driver, or leave spec.resources.accelerator out to run on "
+        "CPU",
     ),
     _cause(
-        r"Can't load tokenizer|Couldn't instantiate the backend tokenizer|does not appear to have a file named tokenizer",
+        r"Can't load tokenizer|Couldn't instantiate the backend tokenizer|not appear to have a file named tokenizer",
         "the model's tokenizer cannot be loaded: fetch the model again with its tokenizer files",
+    ),
+    _cause(
+        r"validation errors? for \w+\n[^\n]*?(?:Value error, |Assertion failed, )(?P<said>[^\n]+?)(?: \[type=|\n|$)",
+        "vLLM refuses this configuration: {said}",
     ),
     _cause(
         r"No space left on device", "the disk is full: free some space, or set FAIRLEAD_MODEL_CACHE to another disk"

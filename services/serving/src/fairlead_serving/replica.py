@@ -16,7 +16,7 @@ from fairlead_contract.replica import ReplicaSpec, ReplicaTuning
 from fairlead_serving.access import ASGIApp, guarded
 from fairlead_serving.guard import EngineGuard
 from fairlead_serving.health import ProgressWatch
-from fairlead_serving.internal_door import keep_shut
+from fairlead_serving.internal_door import keep_local
 from fairlead_serving.loading import load_engine, patience
 from fairlead_serving.settings import ServingSettings
 from fairlead_serving.startup import Phase, RayGauges, StartupReport
@@ -37,7 +37,7 @@ class Replica:
     """
 
     async def __init__(self, spec: dict[str, Any]) -> None:  # type: ignore[misc]  # Serve awaits it
-        keep_shut()
+        keep_local()
         self._spec = ReplicaSpec.model_validate(spec)
         self._settings = ServingSettings.from_environment()
         context = serve.get_replica_context()
