@@ -155,3 +155,4 @@ async def test_a_part_is_charged_and_not_kept() -> None:
     assert b'"engine_died"' in collector.body
     assert around.settled == [(Usage(9, 2), Outcome.FAILED)]
     assert "put" not in around.asked
+    assert (around.records[0].status, around.records[0].error_code) == (200, "engine_died")

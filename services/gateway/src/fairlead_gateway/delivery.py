@@ -17,6 +17,7 @@ class Delivery:
         deltas: Those of them that carry generated tokens, at least one each.
         first_byte_at: Event-loop time in seconds of the first delivered byte, or None.
         content_type: Of the answer.
+        error_code: Code of the error that ended a stream, "" where none did.
         kept: The delivered bytes where they are wanted for the cache, else None.
     """
 
@@ -26,6 +27,7 @@ class Delivery:
     deltas: int = 0
     first_byte_at: float | None = None
     content_type: str = ""
+    error_code: str = ""
     kept: list[bytes] | None = None
 
     def settled_usage(self, *, prompt_estimate: int, opening_frames: int) -> Usage | None:

@@ -188,6 +188,7 @@ async def settle(inference: Inference, services: Services) -> None:
     call, delivery, record = inference.call, inference.delivery, inference.record
     received_at = inference.request.received_at
     record.outcome, record.duration_s = delivery.outcome, _now() - received_at
+    record.error_code = record.error_code or delivery.error_code
     if delivery.first_byte_at is not None:
         record.first_byte_s = delivery.first_byte_at - received_at
     record.usage = usage = delivery.settled_usage(

@@ -89,7 +89,7 @@ class GatewaySettings(BaseSettings):
 
     connect_timeout_s: float = _seconds(2, "Connect time-out", "Time in which an upstream must accept a connection.")
     first_byte_timeout_s: float = _seconds(180, "First-byte time-out", "Time in which a stream must begin.")
-    idle_timeout_s: float = _seconds(60, "Stream idle time-out", "Longest pause within an answer.")
+    idle_timeout_s: float = _seconds(120, "Stream idle time-out", "Longest pause within an answer.")
     longest_stream_s: float = _seconds(
         600, "Longest stream", "Time in which an answer must be complete; drain waits as long."
     )

@@ -78,6 +78,7 @@ class StreamReader:
         if not self._reply.started:
             self.error = error
             return
+        self._delivery.error_code = error.code
         self._reply.finish(
             sse_error(error, self._dialect, request_id=self._reply.request_id, sequence=self._delivery.frames)
         )
