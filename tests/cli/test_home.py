@@ -1,5 +1,6 @@
 """The state folder."""
 
+import shutil
 import stat
 from pathlib import Path
 
@@ -11,8 +12,11 @@ from fairlead_cli.home import Home, find_home
 
 def test_private(home: Home) -> None:
     """Every folder in it is its owner's alone."""
+    home.create_service_folders()
     folders = [home.root, *(path for path in home.root.rglob("*") if path.is_dir())]
+    folders += [home.ray, home.haproxy, home.valkey, home.haproxy.parent]
     assert {stat.S_IMODE(folder.stat().st_mode) for folder in folders} == {0o700}
+    home.remove_short_folders()
 
 
 def test_an_open_folder_is_closed(tmp_path: Path) -> None:
@@ -40,3 +44,15 @@ def test_unusable(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(PreflightFailed, match="FAIRLEAD_HOME"):
         Home(tmp_path / "file" / "home").create()
+
+
+def test_nothing_is_left_outside(tmp_path: Path) -> None:
+    """Short folders outside the state folder are gone when a platform is down; Valkey's data never lies there."""
+    deep = Home(tmp_path / ("d" * 60)).create()
+    deep.create_service_folders()
+    assert not deep.haproxy.is_relative_to(deep.root)
+    assert deep.valkey_data.is_relative_to(deep.root)
+    deep.remove_short_folders()
+    assert not deep.haproxy.exists()
+    shutil.rmtree(deep.ray)
+    deep.ray.parent.rmdir()

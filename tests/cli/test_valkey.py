@@ -18,6 +18,7 @@ from tests.support.waiting import eventually
 @pytest.fixture
 def valkey(home: Home) -> Iterator[tuple[Valkey, subprocess.Popen[bytes]]]:
     """A Valkey that answers."""
+    home.create_service_folders()
     valkey = Valkey(home)
     valkey.write_configuration()
     process = subprocess.Popen(valkey.command, stdout=subprocess.DEVNULL)
@@ -25,6 +26,7 @@ def valkey(home: Home) -> Iterator[tuple[Valkey, subprocess.Popen[bytes]]]:
     yield valkey, process
     process.terminate()
     process.wait()
+    home.remove_short_folders()
 
 
 def test_answers_on_its_socket_alone(valkey: tuple[Valkey, subprocess.Popen[bytes]]) -> None:

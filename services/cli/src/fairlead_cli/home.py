@@ -12,6 +12,8 @@ logs/ ray/ valkey/
 
 import hashlib
 import os
+import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,8 +103,13 @@ class Home:
         return self.root / ".lock"
 
     @property
+    def valkey_data(self) -> Path:
+        return self.root / "valkey"
+
+    @property
     def valkey(self) -> Path:
-        return self.short(self.root / "valkey", len("/valkey.sock"))
+        """Where Valkey's socket lies: beside its data, unless that is too deep."""
+        return self.short(self.valkey_data, len("/valkey.sock"))
 
     @property
     def ray(self) -> Path:
@@ -126,18 +133,39 @@ class Home:
         Raises:
             PreflightFailed: A folder belongs to someone else or cannot be made.
         """
-        folders = (self.root, self.auth, self.hop_folder, self.models, self.secrets, self.logs)
-        with_sockets = (self.valkey, self.ray, self.haproxy)
-        for folder in (*folders, *(level for deepest in with_sockets for level in (deepest.parent, deepest))):
-            try:
-                private_folder(folder)
-            except OSError as error:
-                raise PreflightFailed(
-                    f"cannot use {folder}: {error.strerror}; set {HOME_VARIABLE} to a folder of your own"
-                ) from None
-            if folder.stat().st_uid != os.getuid():
-                raise PreflightFailed(f"{folder} belongs to another user; set {HOME_VARIABLE} to a folder of your own")
+        for folder in (self.root, self.auth, self.hop_folder, self.models, self.secrets, self.logs):
+            _make_own(folder)
         return self
+
+    def create_service_folders(self) -> None:
+        """Make the folders of Valkey and Ray, which only a platform that starts needs.
+
+        Raises:
+            PreflightFailed: A folder belongs to someone else or cannot be made.
+        """
+        _make_own(self.valkey_data)
+        for place in (self.valkey, self.ray, self.haproxy):
+            _make_own(place.parent)
+            _make_own(place)
+
+    def remove_short_folders(self) -> None:
+        """Remove the sockets that lay outside the state folder; logs stay until the next start."""
+        for folder in (self.valkey, self.haproxy):
+            if not folder.is_relative_to(self.root):
+                shutil.rmtree(folder, ignore_errors=True)
+                with suppress(OSError):
+                    folder.parent.rmdir()
+
+
+def _make_own(folder: Path) -> None:
+    try:
+        private_folder(folder)
+    except OSError as error:
+        raise PreflightFailed(
+            f"cannot use {folder}: {error.strerror}; set {HOME_VARIABLE} to a folder of your own"
+        ) from None
+    if folder.stat().st_uid != os.getuid():
+        raise PreflightFailed(f"{folder} belongs to another user; set {HOME_VARIABLE} to a folder of your own")
 
 
 def find_home() -> Home:

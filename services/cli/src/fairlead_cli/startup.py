@@ -44,6 +44,7 @@ def ensure_supervisor(home: Home, *, port: int) -> bool:
         if platform is not None and platform.is_running:
             return False
         end_platform(home)
+        home.create_service_folders()
         create_credentials(home)
         create_tenants(home)
         create_key_file(home)
@@ -73,6 +74,7 @@ def end_platform(home: Home) -> int:
     if left:
         raise PlatformStartFailed(f"these processes could not be ended: {[process.pid for process in left]}")
     home.platform.unlink(missing_ok=True)
+    home.remove_short_folders()
     return count
 
 

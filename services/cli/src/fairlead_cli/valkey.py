@@ -36,7 +36,7 @@ class Valkey:
 
     @property
     def _configuration(self) -> Path:
-        return self.home.valkey / "valkey.conf"
+        return self.home.valkey_data / "valkey.conf"
 
     def write_configuration(self) -> None:
         """Write the file that the command names."""
@@ -44,7 +44,7 @@ class Valkey:
             "port": "0",
             "unixsocket": str(self.socket),
             "unixsocketperm": "700",
-            "dir": str(self.home.valkey),
+            "dir": str(self.home.valkey_data),
             "appendonly": "yes",
             "appendfsync": "everysec",
             "save": '""',
