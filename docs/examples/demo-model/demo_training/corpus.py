@@ -11,7 +11,7 @@ import yaml
 
 @dataclass(frozen=True)
 class Exchange:
-    """One question and its answer; the answer hangs on the words in `fixed` (lower case), so they must stay as they are."""
+    """One question and its answer; the words in `fixed` (lower case) must stay, since the answer hangs on them."""
 
     question: str
     answer: str
@@ -66,7 +66,7 @@ def load_sentences(folder: Path) -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
-def read_yaml(file: Path) -> Any:
+def read_yaml(file: Path) -> Any:  # noqa: ANN401 (each file has its own shape)
     """The content of one YAML file."""
     return yaml.safe_load(file.read_text(encoding="utf-8"))
 

@@ -1,4 +1,4 @@
-"""Lessons: endless rows of conversations as token ids, with the weight of each token in the loss."""
+"""Lessons: endless rows of conversations as token ids, with a mark at the tokens that are to be learned."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,20 +9,23 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from .corpus import Topic
-from .rewording import Rewording
+from .rewording import Rewording, chance
 from .tokenizer import END, ROLES
 
-ANSWER_WEIGHT = 1.0
-QUESTION_WEIGHT = 0.05  # enough to learn what questions look like; the capacity belongs to the answers
+PLAIN_SHARE, SYSTEM_SHARE = 0.05, 0.15
+WHOLE_SHARE = 0.35
+"""How many of the long answers are shown whole. Their beginning shows whether the question was understood; the rest
+is soon known by heart, and the time is better spent on more questions."""
+LONG_ANSWER, BEGINNING = 16, 10
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A run of text after one special token; `weight` is how much its tokens count in the loss."""
+    """A run of text after one special token; only the text that is `taught` is to be learned."""
 
     opening: str
     text: str
-    weight: float
+    taught: bool
 
 
 @dataclass(frozen=True)
@@ -36,44 +39,53 @@ class School:
 
     def conversation(self, random: Random) -> list[Piece]:
         """One conversation of one to three exchanges, or now and then one plain sentence."""
-        if random.random() < 0.06:
-            return [Piece("", random.choice(self.sentences), ANSWER_WEIGHT)]
-        system = [Piece(ROLES["system"], random.choice(self.systems), 0.0)] if random.random() < 0.15 else []
+        if chance(PLAIN_SHARE, random):
+            return [Piece("", random.choice(self.sentences), taught=True)]
+        system = [Piece(ROLES["system"], random.choice(self.systems), taught=False)]
         turns = random.choices([1, 2, 3], weights=[80, 14, 6])[0]
-        return system + [piece for _ in range(turns) for piece in self._exchange(random)]
+        pieces = [piece for _ in range(turns) for piece in self._exchange(random)]
+        return system + pieces if chance(SYSTEM_SHARE, random) else pieces
 
     def _exchange(self, random: Random) -> list[Piece]:
         topic = random.choices(self.topics, weights=[topic.share for topic in self.topics])[0]
         exchange = topic.draw(random)
         question = self.rewording.reword(exchange, random)
         return [
-            Piece(ROLES["user"], question, QUESTION_WEIGHT),
-            Piece(ROLES["assistant"], exchange.answer, ANSWER_WEIGHT),
+            Piece(ROLES["user"], question, taught=False),
+            Piece(ROLES["assistant"], exchange.answer, taught=True),
         ]
 
 
-def batches(
-    school: School, tokenizer: PreTrainedTokenizerFast, rows: int, length: int, seed: int
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Endless batches: token ids (int64) and loss weights (float32), both of shape (rows, length).
+@dataclass(frozen=True)
+class Lessons:
+    """Endless batches of `rows` rows of `length` tokens, the same for the same `seed`."""
 
-    A row starts with a fresh conversation and goes on with others until it is full; the last one is cut.
-    """
-    random = Random(seed)
-    while True:
-        filled = [_row(school, tokenizer, length, random) for _ in range(rows)]
-        yield torch.tensor([ids for ids, _ in filled]), torch.tensor([weights for _, weights in filled])
+    school: School
+    tokenizer: PreTrainedTokenizerFast
+    rows: int
+    length: int
+    seed: int
 
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Token ids (int64) and which of them are to be learned (bool), both of shape (rows, length)."""
+        random = Random(self.seed)
+        while True:
+            filled = [self._row(random) for _ in range(self.rows)]
+            yield torch.tensor([ids for ids, _ in filled]), torch.tensor([taught for _, taught in filled])
 
-def _row(
-    school: School, tokenizer: PreTrainedTokenizerFast, length: int, random: Random
-) -> tuple[list[int], list[float]]:
-    ids: list[int] = []
-    weights: list[float] = []
-    while len(ids) < length:
-        for piece in school.conversation(random):
-            opening = tokenizer.encode(piece.opening, add_special_tokens=False)
-            closing = tokenizer.encode(piece.text + END, add_special_tokens=False)
-            ids += opening + closing
-            weights += [0.0] * len(opening) + [piece.weight] * len(closing)
-    return ids[:length], weights[:length]
+    def _row(self, random: Random) -> tuple[list[int], list[bool]]:
+        """A fresh conversation and others after it until the row is full; the last one is cut."""
+        ids: list[int] = []
+        taught: list[bool] = []
+        while len(ids) < self.length:
+            for piece in self.school.conversation(random):
+                opening = self._encode(piece.opening)
+                text = self._encode(piece.text + END)
+                if piece.taught and len(text) > LONG_ANSWER and not chance(WHOLE_SHARE, random):
+                    text = text[:BEGINNING]
+                ids += opening + text
+                taught += [False] * len(opening) + [piece.taught] * len(text)
+        return ids[: self.length], taught[: self.length]
+
+    def _encode(self, text: str) -> list[int]:
+        return self.tokenizer.backend_tokenizer.encode(text, add_special_tokens=False).ids

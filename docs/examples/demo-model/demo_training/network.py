@@ -1,4 +1,4 @@
-"""The network: a Llama of two million parameters."""
+"""The network: a Llama of one million parameters."""
 
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
@@ -10,10 +10,10 @@ def new_network(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
     """An untrained network for `tokenizer`; every size is even, so that it can be split over two ranks."""
     config = LlamaConfig(
         vocab_size=len(tokenizer),
-        hidden_size=192,
-        intermediate_size=512,
+        hidden_size=128,
+        intermediate_size=384,
         num_hidden_layers=4,
-        num_attention_heads=6,
+        num_attention_heads=4,
         num_key_value_heads=2,
         head_dim=32,
         max_position_embeddings=MAXIMUM_LENGTH,
@@ -22,8 +22,8 @@ def new_network(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
-    network = LlamaForCausalLM(config)
-    network.generation_config = GenerationConfig(
+    network = LlamaForCausalLM(config)  # type: ignore[no-untyped-call]
+    network.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]
         do_sample=True,
         temperature=0.2,
         top_p=0.9,

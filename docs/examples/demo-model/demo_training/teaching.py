@@ -2,25 +2,26 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable
+from itertools import islice
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 from transformers import LlamaForCausalLM
 
-WARM_UP_STEPS = 60
-REPORT_EVERY_STEPS = 25
+WARM_UP_STEPS = 100
+REPORT_EVERY_STEPS = 50
 
 
-def teach(network: LlamaForCausalLM, lessons: Iterator[tuple[Tensor, Tensor]], steps: int, peak_rate: float) -> None:
+def teach(network: LlamaForCausalLM, lessons: Iterable[tuple[Tensor, Tensor]], steps: int, peak_rate: float) -> None:
     """Trains `network` in place for `steps` batches and prints the step, the mean loss and the time left."""
     optimizer = torch.optim.AdamW(_groups(network), lr=peak_rate, betas=(0.9, 0.98), fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps))
     started, losses = time.monotonic(), 0.0
     network.train()
-    for step in range(1, steps + 1):
-        losses += _learn(network, optimizer, *next(lessons))
+    for step, (ids, taught) in enumerate(islice(lessons, steps), start=1):
+        losses += _learn(network, optimizer, ids, taught)
         schedule.step()
         if step % REPORT_EVERY_STEPS == 0 or step == steps:
             spent_s = time.monotonic() - started
@@ -30,14 +31,13 @@ def teach(network: LlamaForCausalLM, lessons: Iterator[tuple[Tensor, Tensor]], s
             losses = 0.0
 
 
-def _learn(network: LlamaForCausalLM, optimizer: torch.optim.Optimizer, ids: Tensor, weights: Tensor) -> float:
-    """One step; returns the weighted mean loss in nats per token."""
-    logits = network(input_ids=ids[:, :-1], use_cache=False).logits
-    losses = cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten(), reduction="none")
-    wanted = weights[:, 1:].flatten()
-    loss = (losses * wanted).sum() / wanted.sum()
+def _learn(network: LlamaForCausalLM, optimizer: torch.optim.Optimizer, ids: Tensor, taught: Tensor) -> float:
+    """One step; returns the mean loss in nats per taught token. Only those are worth the cost of their logits."""
+    states = network.model(input_ids=ids[:, :-1], use_cache=False).last_hidden_state
+    wanted = taught[:, 1:]
+    loss = cross_entropy(network.lm_head(states[wanted]), ids[:, 1:][wanted])
     optimizer.zero_grad(set_to_none=True)
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
     optimizer.step()
     return loss.item()

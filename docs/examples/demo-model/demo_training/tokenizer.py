@@ -12,8 +12,10 @@ ROLES = {role: f"<|{role}|>" for role in ("system", "user", "assistant")}
 SPECIAL = [END, PAD, *ROLES.values()]
 
 
-def train_tokenizer(texts: Iterable[str], vocabulary: int, maximum_length: int, template: Path) -> PreTrainedTokenizerFast:
-    """A BPE tokenizer of at most `vocabulary` tokens, learned from `texts`, with the chat template of the file `template`."""
+def train_tokenizer(
+    texts: Iterable[str], vocabulary: int, maximum_length: int, template: Path
+) -> PreTrainedTokenizerFast:
+    """Learns a tokenizer of at most `vocabulary` tokens from `texts`; its chat template is the file `template`."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(  # one token per digit: numbers stay readable to a small model
         [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
@@ -26,7 +28,7 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int, maximum_length: int, 
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
-    return PreTrainedTokenizerFast(
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer,
         eos_token=END,
         pad_token=PAD,
