@@ -110,9 +110,17 @@ class Stream(threading.Thread):
 
     def __init__(self, ray: RayHead, max_tokens: int) -> None:
         super().__init__(daemon=True)
-        self._request = request(ray, "POST", "/v1/completions", completion(max_tokens, stream=True))
+        self._request = request(
+            ray, "POST", "/v1/completions", completion(max_tokens, stream=True, stream_options={"include_usage": True})
+        )
         self.begun = threading.Event()
         self.frames: list[str] = []
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of a finished stream by the engine's own count; the engine may put several into one frame."""
+        assert self.frames[-1] == "[DONE]"
+        return int(json.loads(self.frames[-2])["usage"]["completion_tokens"])
 
     def run(self) -> None:
         try:
@@ -147,8 +155,8 @@ def test_a_streamed_answer_arrives_in_many_pieces(demo: RayHead) -> None:
     stream = Stream(demo, 40)
     stream.start()
     stream.join(60)
-    assert stream.frames[-1] == "[DONE]"
-    assert len(stream.frames) > 20
+    assert stream.tokens == 40
+    assert len(stream.frames) > 4
     assert all("error" not in frame for frame in stream.frames)
 
 
@@ -267,7 +275,7 @@ def test_saturation_is_no_hang(demo: RayHead) -> None:
         thread.start()
     for thread in (prompts, *streams):
         thread.join(500)
-    assert [stream.frames[-1] for stream in streams] == ["[DONE]"] * len(streams)
+    assert [stream.tokens for stream in streams] == [2_000] * len(streams)
     assert demo.replicas(NAME) == [replica]
 
 
@@ -281,8 +289,7 @@ def test_a_stream_outlives_the_removal_of_its_model(demo: RayHead) -> None:
     assert stream.begun.wait(30)
     demo.remove(NAME)
     stream.join(120)
-    assert stream.frames[-1] == "[DONE]"
-    assert len(stream.frames) > 2_000
+    assert stream.tokens == 5_000
     eventually(
         lambda: all(not process.is_running() or is_zombie(process) for process in [replica, *engine]),
         within_s=30,
