@@ -9,7 +9,7 @@ import pytest
 from demo_training.corpus import Topic, load_sentences, load_topics
 from demo_training.lessons import Lessons
 from train import ROW_TOKENS, ROWS, SEED, STEPS, load_school
-from transformers import AutoTokenizer
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from .questions import load_questions
 
@@ -45,6 +45,7 @@ def test_no_test_question_comes_out_of_the_templates(topics: list[Topic]) -> Non
 def test_no_test_question_is_shown_in_training(demo_folder: Path) -> None:
     """None of the twenty questions is in the very rows that training shows, read back from their tokens."""
     tokenizer = AutoTokenizer.from_pretrained(demo_folder / "weights")
+    assert isinstance(tokenizer, PreTrainedTokenizerFast)
     lessons = Lessons(load_school(demo_folder / "corpus"), tokenizer, ROWS, ROW_TOKENS, SEED)
     asked: set[str] = set()
     for ids, _ in islice(lessons, STEPS):
