@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.manifests import DEMO
 from tests.support.platform import Platform, running_platform
+from tests.support.processes import is_alive
 
 pytestmark = [pytest.mark.platform, pytest.mark.long, pytest.mark.timeout(600)]
 
@@ -16,7 +17,7 @@ def test_down_with_a_stopped_engine() -> None:
     with running_platform(DEMO) as platform:
         engine = platform.engine_core("demo")
         engine.suspend()
-    assert not engine.is_running()
+    assert not is_alive(engine)
 
 
 def test_down_after_the_supervisor_was_killed() -> None:
@@ -25,7 +26,7 @@ def test_down_after_the_supervisor_was_killed() -> None:
         engine = platform.engine_core("demo")
         engine.suspend()
         os.kill(platform.service_pids()["supervisor"], signal.SIGKILL)
-    assert not engine.is_running()
+    assert not is_alive(engine)
 
 
 def test_up_after_the_supervisor_was_killed() -> None:
@@ -35,7 +36,7 @@ def test_up_after_the_supervisor_was_killed() -> None:
         os.kill(platform.service_pids()["supervisor"], signal.SIGKILL)
         platform.up(DEMO)
         assert answers(platform, token)
-        assert not engine.is_running()
+        assert not is_alive(engine)
 
 
 def answers(platform: Platform, token: str) -> bool:

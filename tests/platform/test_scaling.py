@@ -9,6 +9,7 @@ import pytest
 from tests.bench.load import Sample, Target, run
 from tests.support.manifests import manifest
 from tests.support.platform import Platform
+from tests.support.processes import is_alive
 from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.platform, pytest.mark.long]
@@ -52,7 +53,7 @@ async def test_saturation(platform: Platform) -> None:
         async with load:
             await asyncio.sleep(SATURATION_S)  # the acceptance's own ten minutes
         assert (await asyncio.to_thread(platform.engine_core, "busy")).pid == engine.pid
-        assert engine.is_running()
+        assert is_alive(engine)
         assert load.failures == []
         assert load.requests > 500
     finally:
