@@ -63,8 +63,8 @@ def ray_environment(
 def _fast_path() -> dict[str, str]:
     """Tokens go from HAProxy straight to the replica's port; no token passes through a Ray call.
 
-    What Serve itself still asks of a replica goes by Ray's calls, which carry Ray's token: the gRPC calls that the
-    throughput switch would bring are open to whoever reaches their port, and replicas do not open it.
+    What Serve itself still asks of a replica goes by Ray's own calls instead of the gRPC calls that the throughput
+    switch would bring: one protocol less that unpickles what it is sent.
     """
     return {
         "RAY_SERVE_ENABLE_HA_PROXY": "1",

@@ -146,6 +146,7 @@ def _deployment(deployment: ModelDeployment, profile: RuntimeProfile) -> dict[st
         "graceful_shutdown_wait_loop_s": 1,
         "max_constructor_retry_count": CONSTRUCTOR_RETRIES,
         "user_config": ReplicaTuning().model_dump(mode="json"),
+        "logging_config": {"enable_access_log": False},  # the gateway has one, with the tenant in it
         **_reservation(deployment),
     }
 

@@ -97,6 +97,7 @@ class VllmEngine:
         application = build_app(self._arguments, tasks, self._client.model_config)
         # CORS, HTTP metrics, elastic scaling: each costs every streamed token a call, and the door has no use for them.
         application.user_middleware.clear()
+        application.middleware_stack = None  # vLLM has built it already; the next request builds it anew
         # vLLM's error handlers ask their server to stop when the engine is dead; here the guard sees to that.
         application.state.server = SimpleNamespace(should_exit=False)
         await init_app_state(self._client, application.state, self._arguments, tasks)
