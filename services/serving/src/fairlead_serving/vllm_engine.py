@@ -7,11 +7,13 @@ the statistics that it records each step, and its shutdown.
 import argparse
 import logging
 import time
+from copy import copy
 from types import SimpleNamespace
 from typing import NoReturn, cast
 
 import psutil
 from typing_extensions import override
+from vllm.config import VllmConfig
 from vllm.engine.arg_utils import AsyncEngineArgs
 from vllm.entrypoints.launchers.api_server.app_state import init_app_state
 from vllm.entrypoints.launchers.app import build_app
@@ -29,6 +31,7 @@ from fairlead_serving.engine_arguments import command_line, plain_name, refuse_u
 from fairlead_serving.health import Reading
 from fairlead_serving.processes import EngineProcesses
 from fairlead_serving.startup import EngineFacts
+from fairlead_serving.thinning import Thinning
 
 SHUTDOWN_S = 5.0
 
@@ -88,7 +91,7 @@ class VllmEngine:
         arguments = parse_arguments(spec, model_folder)
         config = AsyncEngineArgs.from_cli_args(arguments).create_engine_config()
         steps = StepCounter()
-        client = AsyncLLM.from_vllm_config(config, stat_loggers=[RayPrometheusStatLogger, steps.logger])
+        client = AsyncLLM.from_vllm_config(config, stat_loggers=[ThinnedStatLogger, steps.logger])
         return cls(client, arguments, steps, time.monotonic() - begun)
 
     async def application(self) -> ASGIApp:
@@ -145,6 +148,31 @@ class VllmEngine:
             max_model_len=config.model_config.max_model_len,
             ranks=tuple(self._processes.ranks(tensor)),
         )
+
+
+class ThinnedStatLogger(RayPrometheusStatLogger):  # type: ignore[misc]  # vllm ships no types
+    """vLLM's metrics through Ray, but with only a share of the gaps between tokens.
+
+    Ray's agent replays every observation of a histogram one by one, in Python, which costs about as much per token
+    as the whole gateway does. A fixed share of the gaps has the same mean and quantiles; all counters stay exact.
+    """
+
+    def __init__(self, vllm_config: VllmConfig, engine_indexes: list[int] | None = None) -> None:
+        super().__init__(vllm_config, engine_indexes)
+        self._gaps = Thinning(keep_one_in=16)
+
+    @override
+    def record(
+        self,
+        scheduler_stats: SchedulerStats | None,
+        iteration_stats: IterationStats | None,
+        mm_cache_stats: object = None,
+        engine_idx: int = 0,
+    ) -> None:
+        if iteration_stats is not None:
+            iteration_stats = copy(iteration_stats)  # the other loggers read the same one
+            iteration_stats.inter_token_latencies_iter = self._gaps.take(iteration_stats.inter_token_latencies_iter)
+        super().record(scheduler_stats, iteration_stats, mm_cache_stats, engine_idx)
 
 
 class StepCounter:
