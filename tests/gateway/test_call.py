@@ -100,6 +100,8 @@ def test_a_stream_is_asked_for_its_usage() -> None:
     fields = json.loads(body(stream=True))
     assert sent(CHAT.path, fields)["stream_options"] == {"include_usage": True}
     fields["stream_options"] = {"include_usage": False, "continuous_usage_stats": True}
+    assert sent(CHAT.path, fields)["stream_options"] == {"include_usage": True}
+    fields["stream_options"] = {"include_usage": True, "continuous_usage_stats": True}
     assert sent(CHAT.path, fields)["stream_options"] == {"include_usage": True, "continuous_usage_stats": True}
 
 

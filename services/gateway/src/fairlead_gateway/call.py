@@ -169,5 +169,8 @@ def _deterministic(values: Mapping[str, object]) -> bool:
 
 
 def _with_usage(raw: bytes | memoryview | None) -> bytes:
+    """Return options that ask for usage; a client that asks for none gets none along the way either."""
     options = None if raw is None else msgspec.json.decode(raw)
-    return msgspec.json.encode({**(options or {}), "include_usage": True})
+    if options and options.get("include_usage"):
+        return bytes(raw or b"")
+    return b'{"include_usage":true}'
