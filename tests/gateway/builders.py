@@ -7,10 +7,6 @@ import json
 from pathlib import Path
 from typing import Any, TypeVar
 
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-
 from fairlead_contract.routing import Access, Route, RouteTable
 from fairlead_contract.tenants import Limits, Tenant, Tenants
 from fairlead_gateway.auth import Authenticator
@@ -20,6 +16,8 @@ from fairlead_gateway.endpoints import ENDPOINTS
 from fairlead_gateway.jwt_tokens import TokenRules, TokenVerifier
 from fairlead_gateway.key_ring import KeyIndex, KeyRing
 from fairlead_gateway.principal import Principal
+from fairlead_gateway.redis_address import RedisAddress
+from fairlead_gateway.redis_link import RedisLink
 from fairlead_gateway.tenants import TenantDirectory
 from fairlead_gateway.watch import WatchedFile
 
@@ -106,9 +104,9 @@ def catalog(*routes: Route) -> Catalog:
     return Catalog(fixed(RouteIndex.of(RouteTable(routes=routes))))
 
 
-def lost_redis() -> Redis:
-    """A client of a Redis that is not there."""
-    return Redis(unix_socket_path="/nonexistent", retry=Retry(NoBackoff(), 0))
+def lost_redis() -> RedisLink:
+    """A link to a Redis that is not there."""
+    return RedisLink(RedisAddress(path="/nonexistent"))
 
 
 def only_for(*tenants: str, plans: tuple[str, ...] = ()) -> Access:

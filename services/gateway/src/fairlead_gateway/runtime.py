@@ -28,8 +28,8 @@ from fairlead_gateway.logs import access_log
 from fairlead_gateway.metrics import GatewayMetrics
 from fairlead_gateway.observer import Observer
 from fairlead_gateway.pipeline import Pipeline, Services
-from fairlead_gateway.redis_client import redis_client
-from fairlead_gateway.redis_guard import RedisGuard
+from fairlead_gateway.redis_address import RedisAddress
+from fairlead_gateway.redis_link import RedisLink
 from fairlead_gateway.scrape import scrape_lane
 from fairlead_gateway.sender import Sender, UpstreamTimes
 from fairlead_gateway.settings import GatewaySettings
@@ -135,10 +135,11 @@ async def _open_services(
     stack.callback(watcher.cancel)
     pepper = read_token_key(settings.pepper_file)
     tenants = TenantDirectory(files.tenants)
-    redis = redis_client(settings.redis, connections=settings.redis_connections)
-    stack.push_async_callback(redis.aclose)
-    guard = RedisGuard(deadline_s=settings.redis_deadline_s, on_state=metrics.limiter_up)
-    stack.push_async_callback(guard.drain)
+    address = RedisAddress.from_url(settings.redis)
+    counters = RedisLink(address, deadline_s=settings.redis_deadline_s, on_state=metrics.limiter_up)
+    stack.push_async_callback(counters.aclose)
+    answers = RedisLink(address, deadline_s=settings.redis_deadline_s)
+    stack.push_async_callback(answers.aclose)
     pool = UpstreamPool(
         deadlines,
         connect_timeout_s=settings.connect_timeout_s,
@@ -149,10 +150,9 @@ async def _open_services(
     return Services(
         authenticator=Authenticator(_verifier(settings), KeyRing(files.keys, pepper), tenants),
         catalog=Catalog(files.routes),
-        limiter=Limiter(redis, tenants, guard, when_lost=settings.when_redis_lost, gateways=settings.gateways),
+        limiter=Limiter(counters, tenants, when_lost=settings.when_redis_lost, gateways=settings.gateways),
         cache=ResponseCache(
-            redis,
-            guard,
+            answers,
             _derived(pepper, "response-cache"),
             bounds=CacheBounds(settings.cache_entry_bytes, settings.cache_total_bytes),
             on_foreign=lambda: metrics.cache("foreign"),

@@ -68,7 +68,6 @@ class GatewaySettings(BaseSettings):
         None, title="Redis URL file", description="File that holds the Redis URL, where it carries a password."
     )
     redis_deadline_s: float = _seconds(0.5, "Redis deadline", "Longest time that a request waits for Redis.")
-    redis_connections: int = _count(64, "Redis connections", "Most connections to Redis.")
     when_redis_lost: WhenRedisLost = Field(
         WhenRedisLost.LOCAL,
         title="Without Redis",
