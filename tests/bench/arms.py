@@ -81,11 +81,12 @@ def platform(manifest: Path, home: Path, longest_stream_s: int = 600) -> Iterato
         "FAIRLEAD_HOME": str(home),
         "FAIRLEAD_PORT": str(port),
         "FAIRLEAD_LONGEST_STREAM_S": str(longest_stream_s),
+        "FAIRLEAD_GATEWAY_ACCESS_LOG": "false",  # the other arm has none either
     }
     fairlead = str(Path(sys.executable).with_name("fairlead"))
     command = [fairlead, "up", "-f", str(manifest), "--detach"]
     arguments, engine_environment = engine(manifest)
-    print(f"Fairlead:  {shlex.join(command)}")
+    print(f"Fairlead:  FAIRLEAD_GATEWAY_ACCESS_LOG=false {shlex.join(command)}")
     print(f"           which gives its engine {shlex.join(arguments)} and {engine_environment}")
     try:
         subprocess.run(command, env=environment, check=True, stdout=sys.stderr, timeout=STARTUP_TIMEOUT_S)

@@ -1,6 +1,7 @@
 """Prints a benchmark's rows as a table and keeps them as JSON."""
 
 import json
+import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -20,7 +21,7 @@ class Row:
 
     higher_is_better: bool
     ratio: float
-    """Median, over the rounds, of ours by peer within a round."""
+    """Median, over the blocks of two rounds, of ours by peer within a block."""
 
     @property
     def verdict(self) -> str:
@@ -41,8 +42,18 @@ def row(
     bar: float | None,
     higher_is_better: bool,
 ) -> Row:
-    """Return the row of paired rounds: medians of each arm, and the median of the paired ratios."""
-    ratios = [mine / theirs for mine, theirs in zip(ours, peer, strict=True)]
+    """Return the row of paired rounds: medians of each arm, and the median of the blocks' ratios.
+
+    Two rounds, in which the arms take turns in being first, make a block; its ratio is the geometric mean of theirs, so
+    that whatever it is worth to be first cancels.
+
+    Raises:
+        ValueError: The number of rounds is odd.
+    """
+    if len(ours) % 2:
+        raise ValueError("rounds come in blocks of two: give an even number")
+    rounds = [mine / theirs for mine, theirs in zip(ours, peer, strict=True)]
+    ratios = [math.sqrt(first * second) for first, second in zip(rounds[::2], rounds[1::2], strict=True)]
     return Row(
         name=name,
         ours=statistics.median(ours),

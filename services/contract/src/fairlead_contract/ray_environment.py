@@ -71,6 +71,9 @@ def _fast_path() -> dict[str, str]:
         "RAY_SERVE_HAPROXY_NBTHREAD": "1",
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
         "RAY_SERVE_USE_GRPC_BY_DEFAULT": "0",
+        # One log line per request, parsed by a Python actor, for counts that the gateway has with tenant and model.
+        "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",
+        "RAY_SERVE_METRICS_EXPORT_INTERVAL_MS": "2000",
     }
 
 

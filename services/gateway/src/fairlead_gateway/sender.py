@@ -97,5 +97,7 @@ def _head(route: Route, endpoint: Endpoint, secret: str) -> bytes:
         f"host: {route.upstream_host}:{route.upstream_port}\r\n"
         "content-type: application/json\r\n"
         "accept: application/json, text/event-stream\r\n"
+        # Ray Serve need not watch for our leaving: the engine does, and a task per request less is a task less.
+        "x-request-disconnect-disabled: ?1\r\n"
         f"{HOP_HEADER}: {secret}\r\n"
     ).encode("ascii")
