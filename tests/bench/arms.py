@@ -3,7 +3,6 @@
 import asyncio
 import os
 import shlex
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -18,6 +17,7 @@ import yaml
 from fairlead_contract.manifest import load_path
 from fairlead_contract.serve_config import RuntimeProfile, serve_application
 from tests.bench.load import Target
+from tests.support.ports import free_port
 
 MANIFEST = Path(__file__).parents[2] / "docs" / "examples" / "01-demo.yaml"
 STARTUP_TIMEOUT_S = 300
@@ -54,7 +54,7 @@ def engine(manifest: Path) -> tuple[list[str], dict[str, str]]:
 def bare_vllm(manifest: Path, log: Path) -> Iterator[Target]:
     """Run vLLM's own server, without access and request logs, as long as the context lasts."""
     arguments, environment = engine(manifest)
-    port = _free_port()
+    port = free_port()
     command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", *arguments]
     command += ["--host", "127.0.0.1", "--port", str(port), "--disable-uvicorn-access-log"]
     print(f"bare vLLM: {shlex.join(f'{name}={value}' for name, value in environment.items())} {shlex.join(command)}")
@@ -76,7 +76,7 @@ def platform(manifest: Path, home: Path, longest_stream_s: int = 600) -> Iterato
     """Run the whole platform, all policies on, as long as the context lasts."""
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     (home / "tenants.yaml").write_text(_TENANTS)
-    port = _free_port()
+    port = free_port()
     environment = os.environ | {
         "FAIRLEAD_HOME": str(home),
         "FAIRLEAD_PORT": str(port),
@@ -113,9 +113,3 @@ def _is_healthy(url: str) -> bool:
             return bool(response.status == 200)
     except (urllib.error.URLError, ConnectionError, TimeoutError):
         return False
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])

@@ -86,7 +86,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--rounds", type=int, default=10, help="rounds of each arm and level, even (default 10)")
     rounds = options.parse_args().rounds
-    if rounds < 2 or rounds % 2:  # noqa: PLR2004 - a block of two
+    if rounds < 2 or rounds % 2:
         options.error("--rounds must be even, and at least 2")
     with tempfile.TemporaryDirectory(prefix="flb") as folder:
         manifest = arms.bench_manifest(Path(folder))

@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,9 @@ from fairlead_gateway.deadlines import Deadlines
 from fairlead_gateway.headers import Headers
 from fairlead_gateway.upstream import Address, UpstreamPool
 from fairlead_gateway.upstream_connection import Flow, Patience
+from tests.gateway.support.haproxy import running_haproxy
 from tests.gateway.support.upstream import Line, Seen, Upstream
+from tests.support.ports import free_port
 
 REQUEST = b"POST /x HTTP/1.1\r\nhost: h\r\ncontent-length: 2\r\n\r\n{}"
 PATIENT = Patience(first_byte_s=10, idle_s=10, total_s=10)
@@ -56,8 +59,12 @@ class Pool:
         )
 
     async def ask(self, upstream: Upstream, patience: Patience = PATIENT) -> Collected:
+        return await self.ask_path(upstream.port, "/x", patience)
+
+    async def ask_path(self, port: int, path: str, patience: Patience = PATIENT) -> Collected:
         sink = Collected()
-        await self.pool.exchange(Address("127.0.0.1", upstream.port), REQUEST, sink, patience, model="demo")
+        request = REQUEST.replace(b"/x", path.encode())
+        await self.pool.exchange(Address("127.0.0.1", port), request, sink, patience, model="demo")
         return sink
 
 
@@ -302,3 +309,71 @@ async def test_a_sink_that_trips_ends_its_exchange_only(pool: Pool, upstream: Up
     with pytest.raises(FairleadError, match="tripped"):
         await pool.pool.exchange(Address("127.0.0.1", upstream.port), REQUEST, Clumsy(), PATIENT, model="demo")
     assert (await pool.ask(upstream)).complete
+
+
+@pytest.mark.parametrize("status", [404, 500, 503])
+async def test_sends_again_where_a_kept_connection_led_to_a_replaced_proxy(
+    pool: Pool, upstream: Upstream, status: int
+) -> None:
+    """A proxy's plain-text error that closes a kept connection speaks of yesterday, so the request goes to today's."""
+
+    async def script(seen: Seen, line: Line) -> None:
+        if len(upstream.seen) == 2:
+            await line.answer(status, "text/plain", b"not here", headers="connection: close\r\n")
+        else:
+            await line.json({})
+
+    upstream.script = script
+    await pool.ask(upstream)
+    answer = await pool.ask(upstream)
+    assert (answer.status, answer.body, answer.complete) == (200, b"{}", True)
+    assert pool.retries == ["demo"]
+
+
+@pytest.mark.parametrize(
+    "status, content_type, headers",
+    [
+        (404, "text/plain", ""),
+        (404, "application/json", "connection: close\r\n"),
+        (429, "text/plain", "connection: close\r\n"),
+    ],
+)
+async def test_believes_every_other_error_on_a_kept_connection(
+    pool: Pool, upstream: Upstream, status: int, content_type: str, headers: str
+) -> None:
+    """An engine's error, a refusal for lack of room, and a proxy that stays are no farewells."""
+
+    async def script(seen: Seen, line: Line) -> None:
+        if len(upstream.seen) == 1:
+            await line.json({})
+        else:
+            await line.answer(status, content_type, b"{}", headers=headers)
+
+    upstream.script = script
+    await pool.ask(upstream)
+    assert (await pool.ask(upstream)).status == status
+    assert pool.retries == []
+
+
+async def test_a_farewell_on_a_new_connection_is_believed(pool: Pool, upstream: Upstream) -> None:
+    """A new connection leads to whoever listens now, and what that says holds."""
+
+    async def script(seen: Seen, line: Line) -> None:
+        await line.answer(404, "text/plain", b"not here", headers="connection: close\r\n")
+
+    upstream.script = script
+    assert (await pool.ask(upstream)).status == 404
+    assert pool.retries == []
+
+
+async def test_a_model_is_found_over_connections_from_before_it_was_applied(
+    pool: Pool, upstream: Upstream, tmp_path: Path
+) -> None:
+    """After a real HAProxy has been replaced by one that knows a new model, the first request to it is answered."""
+    port = free_port()
+    async with running_haproxy(tmp_path, port, {"demo": upstream.port}) as haproxy:
+        assert (await pool.ask_path(port, "/demo/x")).status == 200
+        await haproxy.load({"demo": upstream.port, "pair": upstream.port})
+        assert (await pool.ask_path(port, "/pair/x")).status == 200
+        assert (await pool.ask_path(port, "/other/x")).status == 404
+    assert pool.retries == ["demo"]

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ import psutil
 import yaml
 
 from tests.support.exposition import Exposition
+from tests.support.ports import free_port
 from tests.support.processes import describe, is_alive, platform_processes
 from tests.support.sse import BackgroundStream
 from tests.support.waiting import eventually
@@ -248,11 +248,3 @@ def take_down(platform: Platform) -> None:
     for process in left:
         process.kill()
     assert not told, f"left behind by fairlead down: {told}"
-
-
-def free_port() -> int:
-    """Return a port on which nobody listens now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

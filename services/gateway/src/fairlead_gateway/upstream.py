@@ -1,7 +1,7 @@
 """Connections to upstreams, kept alive and used again; the one used last goes out first.
 
 A request is sent a second time at most once, and only where no byte of an answer can have been produced: the connection
-was refused, or it was an old one that the upstream had already closed.
+was refused, or it was an old one that the upstream had already closed or handed over to a successor.
 """
 
 import asyncio

@@ -7,18 +7,20 @@ socket.
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import Final, Protocol, cast
 
 import httptools
 from typing_extensions import override
 
 from fairlead_contract.errors import UpstreamFailed, UpstreamTimeout
 from fairlead_gateway.deadlines import NEVER, Deadlines
-from fairlead_gateway.headers import Headers
+from fairlead_gateway.headers import Headers, first
+
+_FAREWELLS: Final = frozenset({404, 500, 503})
 
 
 class StaleConnection(UpstreamFailed):
-    """A kept-alive connection that turned out to be closed before any byte of an answer: the request never ran."""
+    """A kept-alive connection that led to nobody any more: the request never ran."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +213,7 @@ class UpstreamConnection(asyncio.Protocol):
         status = self._parser.get_status_code()
         if status >= 200:  # noqa: PLR2004 - 1xx announces, it does not answer
             self._status = status
+            self._keep_alive = self._parser.should_keep_alive()
         else:
             self._headers = []
 
@@ -221,13 +224,15 @@ class UpstreamConnection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         if self._status:
             self._message_done = True
-            self._keep_alive = self._parser.should_keep_alive()
 
     # Handing on.
 
     def _hand_on(self, sink: Sink) -> None:
         """Give the sink what one read brought; it may abandon the exchange at any of the three points."""
         if self._status and not self._head_told:
+            if self.reused and self._is_farewell():
+                self._settle(StaleConnection("The model's connection led to a proxy that has been replaced."))
+                return
             self._head_told = True
             sink.head(self._status, self._headers)
         pieces = self._pieces
@@ -237,6 +242,17 @@ class UpstreamConnection(asyncio.Protocol):
         if self._message_done and self._sink is sink:
             sink.end()
             self._complete(keep_alive=self._keep_alive and not self._excess)
+
+    def _is_farewell(self) -> bool:
+        """Return whether this is the last word of a proxy that has been replaced and knows yesterday's models.
+
+        On a reload HAProxy's old process answers one more request on each connection that is open (`option
+        idle-close-on-response`), from its old routes and servers, and closes it: a 404 for a model that was just
+        applied, a 500 in place of its 503 for one whose replicas have all moved.
+        """
+        if self._status not in _FAREWELLS or self._keep_alive:
+            return False
+        return not (first(self._headers, b"content-type") or b"").startswith(b"application/json")
 
     # Ending.
 
