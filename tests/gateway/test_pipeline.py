@@ -71,7 +71,7 @@ async def test_shows_usage_to_who_asks(gateway: Gateway, upstream: Upstream) -> 
 
 
 async def test_tells_the_upstream_little(gateway: Gateway, upstream: Upstream) -> None:
-    """No credential and no cookie goes upstream; the hop's secret, the request id, the trace context and one switch do."""
+    """No credential and no cookie goes upstream; hop secret, request id, trace context and a switch do."""
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     told = {"Cookie": "session=1", "X-Request-Id": "abc", "traceparent": trace, "X-Forwarded-For": "1.2.3.4"}
     await gateway.ask(CHAT_PATH, chat(), headers=told)
