@@ -41,30 +41,33 @@ class Sample:
         return self.tokens / self.elapsed_s
 
 
-async def run(target: Target, *, streams: int, requests: int, tokens: int) -> Sample:
-    """Send `requests` streamed chat requests of `tokens` tokens each over `streams` parallel connections."""
+async def run(target: Target, *, streams: int, requests: int, tokens: int, alone: bool = False) -> Sample:
+    """Send `requests` streamed chat requests of `tokens` tokens each over `streams` parallel connections.
+
+    With `alone` the client insists on an event of its own for each token, which a bare engine gives anyway.
+    """
     sample = Sample()
     queue = list(range(requests))
     started = time.perf_counter()
     async with asyncio.TaskGroup() as group:
         for _ in range(streams):
-            group.create_task(_worker(target, queue, tokens, sample))
+            group.create_task(_worker(target, queue, tokens, sample, alone=alone))
     sample.elapsed_s = time.perf_counter() - started
     return sample
 
 
-async def _worker(target: Target, queue: list[int], tokens: int, sample: Sample) -> None:
+async def _worker(target: Target, queue: list[int], tokens: int, sample: Sample, *, alone: bool) -> None:
     address = urlsplit(target.url)
     reader, writer = await asyncio.open_connection(address.hostname, address.port, limit=_BUFFER_BYTES)
     try:
         while queue:
-            await _stream(reader, writer, _request(target, queue.pop(), tokens), sample)
+            await _stream(reader, writer, _request(target, queue.pop(), tokens, alone=alone), sample)
     finally:
         writer.close()
         await writer.wait_closed()
 
 
-def _request(target: Target, number: int, tokens: int) -> bytes:
+def _request(target: Target, number: int, tokens: int, *, alone: bool) -> bytes:
     body = json.dumps(
         {
             "model": target.model,
@@ -76,6 +79,7 @@ def _request(target: Target, number: int, tokens: int) -> bytes:
             "stream": True,
             "stream_options": {"include_usage": True},
         }
+        | ({"stream_interval": 1} if alone else {})
     ).encode()
     authorization = f"Authorization: Bearer {target.token}\r\n" if target.token else ""
     head = (

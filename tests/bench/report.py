@@ -67,9 +67,9 @@ def row(
 
 def table(rows: Sequence[Row], *, peer: str) -> str:
     """Return the rows as text."""
-    lines = [f"{'':24}{'Fairlead':>14}{peer:>14}{'ratio':>9}  bar"]
+    lines = [f"{'':36}{'Fairlead':>14}{peer:>14}{'ratio':>9}  bar"]
     lines += [
-        f"{each.name:24}{each.ours:>14.1f}{each.peer:>14.1f}{each.ratio:>9.3f}  {each.verdict}  [{each.unit}]"
+        f"{each.name:36}{each.ours:>14.1f}{each.peer:>14.1f}{each.ratio:>9.3f}  {each.verdict}  [{each.unit}]"
         for each in rows
     ]
     return "\n".join(lines)

@@ -21,6 +21,20 @@ def sent(path: str, fields: dict[str, Any], *, salt: str | None = "salt") -> dic
     return fields_sent
 
 
+@pytest.mark.parametrize("path, prompt", [("/v1/chat/completions", "messages"), ("/v1/completions", "prompt")])
+def test_tokens_share_events_where_the_gateway_says_so(path: str, prompt: str) -> None:
+    """The engine is told the interval, unless the client has named one or every token has its own event."""
+    question: dict[str, Any] = (
+        {"messages": [{"role": "user", "content": "x"}]} if prompt == "messages" else {prompt: "x"}
+    )
+    fields = {"model": "demo", "stream": True, **question}
+    plain, own = (call(path, json.dumps(fields | more).encode()) for more in ({}, {"stream_interval": 3}))
+    assert json.loads(rewrite(plain, route(), "s", 4))["stream_interval"] == 4
+    assert "stream_interval" not in json.loads(rewrite(plain, route(), "s", 1))
+    assert json.loads(rewrite(own, route(), "s", 4))["stream_interval"] == 3
+    assert (plain.tokens_per_event, own.tokens_per_event) == (None, 3)
+
+
 def test_a_call_says_what_the_policies_need() -> None:
     """Model, streaming, bound, answers, size and determinism are read once."""
     checked = call(stream=True, stream_options={"include_usage": True}, max_completion_tokens=7, n=2, temperature=0.5)

@@ -299,3 +299,27 @@ async def test_counts_who_left_before_an_answer(gateway: Gateway, upstream: Upst
     await upstream.has_at_most(0)
     await settled(gateway)
     assert 'code="499",model="demo"' in gateway.runtime.metrics.render().decode()
+
+
+@pytest.mark.parametrize("asked, most, sent", [({}, 4, 4), ({}, 1, None), ({"stream_interval": 1}, 4, 1)])
+async def test_tokens_share_events_while_processors_are_short(
+    *,
+    tmp_path: Path,
+    valkey: Path,
+    redis: Redis,
+    upstream: Upstream,
+    monkeypatch: pytest.MonkeyPatch,
+    asked: dict[str, Any],
+    most: int,
+    sent: int | None,
+) -> None:
+    """Under pressure the engine is asked to put tokens together, unless the operator or the client wants each alone."""
+    pressure = tmp_path / "pressure"
+    pressure.write_text("some avg10=75.00 avg60=0.00 avg300=0.00 total=1\n")
+    monkeypatch.setattr("fairlead_gateway.runtime.PRESSURE_FILES", (pressure,))
+    async with running_gateway(tmp_path, valkey, upstream.port, tokens_per_event=most) as gateway:
+        await gateway.ask(CHAT_PATH, chat(stream=True, **asked))
+        await gateway.ask(CHAT_PATH, chat())
+    streamed, whole = (seen.json for seen in upstream.seen)
+    assert streamed.get("stream_interval") == sent
+    assert "stream_interval" not in whole

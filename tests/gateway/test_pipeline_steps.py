@@ -14,6 +14,7 @@ from fairlead_gateway.http_head import parse_head
 from fairlead_gateway.limits import Outcome, Reservation
 from fairlead_gateway.metrics import GatewayMetrics
 from fairlead_gateway.observer import Observer
+from fairlead_gateway.pace import Pace
 from fairlead_gateway.pipeline import Pipeline, Services
 from fairlead_gateway.record import Record
 from fairlead_gateway.request import Body, Request
@@ -73,7 +74,7 @@ class Surroundings:
     def services(self) -> Services:
         here = cast("Any", self)
         observer = Observer(GatewayMetrics(), self.records.append)
-        return Services(authenticator(), catalog(route()), here, here, TenantSalts(b"s"), here, observer)
+        return Services(authenticator(), catalog(route()), here, here, TenantSalts(b"s"), Pace(most=1), here, observer)
 
 
 async def run(around: Surroundings, *, credential: str | None = None, body: bytes | None = None) -> Collector:

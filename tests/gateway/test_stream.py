@@ -110,6 +110,16 @@ async def test_engine_dies_in_mid_stream() -> None:
 
 
 @pytest.mark.parametrize(
+    "deltas, answers, tokens",
+    [(0, 1, 0), (1, 1, 0), (2, 1, 1), (3, 1, 5), (12, 1, 41), (2, 2, 0), (4, 2, 2), (6, 2, 10)],
+)
+def test_shared_events_of_a_broken_answer_are_charged_by_their_tokens(deltas: int, answers: int, tokens: int) -> None:
+    """Of an aborted chat the first event of each answer carries no token, the second one, each further one four."""
+    delivery = Delivery(outcome=Outcome.ABORTED, deltas=deltas, tokens_per_event=4, first_byte_at=1.0)
+    assert delivery.settled_usage(prompt_estimate=9, opening_frames=answers, answers=answers) == Usage(9, tokens)
+
+
+@pytest.mark.parametrize(
     "dialect, begun, error",
     [
         (Dialect.RESPONSES, RESPONSES[0], ENGINE_ERROR),

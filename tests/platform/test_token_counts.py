@@ -61,7 +61,9 @@ def test_counts_agree(platform: Platform) -> None:
 def test_abandoned_stream(platform: Platform) -> None:
     """A stream that its client leaves is generated for less than a second longer."""
     before = settled_engine_count(platform)
-    body = chat_body("Talk without end", stream=True, ignore_eos=True, max_tokens=60000, temperature=1)
+    body = chat_body(
+        "Talk without end", stream=True, ignore_eos=True, max_tokens=60000, temperature=1, stream_interval=1
+    )
     with httpx2.stream(
         "POST", f"{platform.url}/v1/chat/completions", json=body, headers=platform.headers(), timeout=30
     ) as answer:

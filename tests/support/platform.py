@@ -176,8 +176,8 @@ class Platform:
         return self.post("/v1/chat/completions", chat_body(question, **fields), token=token)
 
     def stream(self, question: str = "Hello", *, token: str | None = None, **fields: Any) -> BackgroundStream:
-        """Start a chat stream that is read in the background."""
-        body = chat_body(question, stream=True, **fields)
+        """Start a chat stream that is read in the background; each token has an event of its own."""
+        body = chat_body(question, stream=True, **{"stream_interval": 1, **fields})
         return BackgroundStream(f"{self.url}/v1/chat/completions", body, token or self.token).start()
 
     def completion_answers(self, model: str = DEMO_MODEL) -> bool:

@@ -85,5 +85,6 @@ async def running_gateway(folder: Path, valkey: Path, upstream_port: int, **sett
     """Run a gateway whose one model, `demo`, answers at an upstream's port."""
     with gateway_files(folder, upstream_port) as paths:
         fixed = {"port": 0, "metrics_port": 0, "redis_url": f"unix://{valkey}", "access_log": False, **paths}
+        fixed["tokens_per_event"] = 1  # whatever else this machine does meanwhile
         async with open_runtime(GatewaySettings(**{**fixed, **settings})) as runtime:
             yield Gateway(runtime, runtime.port)

@@ -32,6 +32,7 @@ class Call:
         include_usage: Whether the client wants to see a stream's usage.
         max_output_tokens: The stated bound of one answer, or None.
         choices: Number of answers that the engine will generate: prompts times `n`.
+        tokens_per_event: How many tokens the client wants in one event of its stream, or None.
         prompt_bytes: Bytes of the fields that make up the prompt.
         deterministic: Whether the same request is bound to give the same answer.
         fields: Raw bytes of each top-level field.
@@ -43,6 +44,7 @@ class Call:
     include_usage: bool
     max_output_tokens: int | None
     choices: int
+    tokens_per_event: int | None
     prompt_bytes: int
     deterministic: bool
     fields: RawFields
@@ -72,20 +74,24 @@ def parse(endpoint: Endpoint, body: bytes, content_type: str | None) -> Call:
         include_usage=isinstance(options, dict) and bool(options.get("include_usage")),
         max_output_tokens=_max_output_tokens(endpoint, values),
         choices=_choices(values),
+        tokens_per_event=_tokens_per_event(values),
         prompt_bytes=sum(len(raw[name]) for name in endpoint.prompt_fields if name in raw),
         deterministic=_deterministic(values),
         fields=raw,
     )
 
 
-def rewrite(call: Call, route: Route, cache_salt: str | None) -> bytes:
-    """Return the body for the engine: `model`, `stream_options`, `store` and `cache_salt` set, all other bytes kept.
+def rewrite(call: Call, route: Route, cache_salt: str | None, tokens_per_event: int = 1) -> bytes:
+    """Return the body for the engine, all bytes kept but those of a few fields that the gateway sets.
 
+    They are `model`, `stream_options`, `store`, `cache_salt` and, for more than one token per event, `stream_interval`.
     A `cache_salt` of None leaves the engine's prefix cache shared between tenants.
     """
     replaced: dict[str, bytes] = {"model": msgspec.json.encode(route.served_name)}
     if call.stream and call.endpoint.usage_on_request:
         replaced["stream_options"] = _with_usage(call.fields.get("stream_options"))
+    if tokens_per_event > 1 and call.tokens_per_event is None:
+        replaced["stream_interval"] = b"%d" % tokens_per_event
     if call.endpoint.dialect is Dialect.RESPONSES:
         replaced["store"] = b"false"
     if cache_salt is not None and call.endpoint.salted:
@@ -161,6 +167,11 @@ def _choices(values: Mapping[str, object]) -> int:
     prompt = values.get("prompt")
     prompts = len(prompt) if isinstance(prompt, list) and not isinstance(prompt[0], int) else 1
     return prompts * (n if isinstance(n, int) else 1)
+
+
+def _tokens_per_event(values: Mapping[str, object]) -> int | None:
+    interval = values.get("stream_interval")
+    return interval if isinstance(interval, int) else None
 
 
 def _deterministic(values: Mapping[str, object]) -> bool:

@@ -14,7 +14,8 @@ class Delivery:
         outcome: How it ended; FAILED until it is known better.
         usage: What the engine reported last; of a whole answer, this is the count.
         frames: Server-sent events delivered.
-        deltas: Those of them that carry generated tokens, at least one each.
+        deltas: Those of them that carry generated tokens.
+        tokens_per_event: Tokens in each delta but the first of an answer, at least.
         first_byte_at: Event-loop time in seconds of the first delivered byte, or None.
         content_type: Of the answer.
         error_code: Code of the error that ended a stream, "" where none did.
@@ -25,22 +26,25 @@ class Delivery:
     usage: Usage | None = None
     frames: int = 0
     deltas: int = 0
+    tokens_per_event: int = 1
     first_byte_at: float | None = None
     content_type: str = ""
     error_code: str = ""
     kept: list[bytes] | None = None
 
-    def settled_usage(self, *, prompt_estimate: int, opening_frames: int) -> Usage | None:
+    def settled_usage(self, *, prompt_estimate: int, opening_frames: int, answers: int = 1) -> Usage | None:
         """Return the tokens to charge.
 
         A whole answer costs what the engine counted. Of an answer that broke off the engine's count never comes: the
-        prompt is charged as reported early or else as estimated, and the answer as one token per delivered event,
-        less the opening events that carry none. An engine may put several tokens into one event when it is busy,
-        never fewer than one, so nobody is charged for more than was delivered.
+        prompt is charged as reported early or else as estimated, and the answer by its delivered events, less the
+        opening ones that carry none: the first token has one to itself, the others share theirs as they were asked to.
+        An engine may put more tokens into an event when it is busy, never fewer, so nobody is charged for more than
+        was delivered.
 
         Args:
             prompt_estimate: Tokens assumed for the prompt where the engine did not say.
             opening_frames: Events at the start that carry no token.
+            answers: How many answers the stream carries side by side.
 
         Returns:
             None where nothing was delivered, or nothing new was generated.
@@ -51,4 +55,6 @@ class Delivery:
             return None
         prompt = self.usage.prompt_tokens if self.usage is not None else prompt_estimate
         reported = self.usage.completion_tokens if self.usage is not None else 0
-        return Usage(prompt_tokens=prompt, completion_tokens=max(self.deltas - opening_frames, reported, 0))
+        deltas = max(self.deltas - opening_frames, 0)
+        delivered = min(deltas, answers) + max(deltas - answers, 0) * self.tokens_per_event
+        return Usage(prompt_tokens=prompt, completion_tokens=max(delivered, reported))

@@ -29,6 +29,7 @@ class Endpoint:
         counted: Whether it generates tokens that count against limits.
         salted: Whether the engine takes `cache_salt` here, which keeps tenants' prefix caches apart.
         usage_on_request: Whether the engine reports a stream's usage only when `stream_options` asks for it.
+        paced: Whether the engine takes `stream_interval` here, the number of tokens that share an event.
         cacheable: Whether a deterministic answer may be kept.
         prompt_fields: Fields whose bytes are the prompt.
         output_fields: Fields that bound the answer's tokens; the first is the preferred name.
@@ -43,6 +44,7 @@ class Endpoint:
     counted: bool = False
     salted: bool = False
     usage_on_request: bool = False
+    paced: bool = False
     cacheable: bool = False
     prompt_fields: tuple[str, ...] = ()
     output_fields: tuple[str, ...] = ()
@@ -59,6 +61,7 @@ _TABLE = (
         counted=True,
         salted=True,
         usage_on_request=True,
+        paced=True,
         cacheable=True,
         prompt_fields=("messages", "tools", "documents"),
         output_fields=("max_completion_tokens", "max_tokens"),
@@ -72,6 +75,7 @@ _TABLE = (
         counted=True,
         salted=True,
         usage_on_request=True,
+        paced=True,
         cacheable=True,
         prompt_fields=("prompt",),
         output_fields=("max_tokens",),

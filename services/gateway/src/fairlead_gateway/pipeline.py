@@ -22,6 +22,7 @@ from fairlead_gateway.endpoints import Endpoint
 from fairlead_gateway.headers import first
 from fairlead_gateway.limits import Limiter, Outcome, Reservation
 from fairlead_gateway.observer import Observer
+from fairlead_gateway.pace import Pace
 from fairlead_gateway.principal import Principal
 from fairlead_gateway.record import CLIENT_LEFT, Record
 from fairlead_gateway.relay import Relay
@@ -41,6 +42,7 @@ class Services:
     limiter: Limiter
     cache: ResponseCache
     salts: TenantSalts
+    pace: Pace
     sender: Sender
     observer: Observer
 
@@ -174,7 +176,9 @@ async def send(inference: Inference, services: Services) -> None:
         keep=inference.cache_key is not None,
     )
     inference.delivery = relay.delivery
-    body = rewrite(call, route, services.salts.of(inference.principal.tenant))
+    tokens_per_event = _tokens_per_event(call, services.pace)
+    relay.delivery.tokens_per_event = tokens_per_event
+    body = rewrite(call, route, services.salts.of(inference.principal.tenant), tokens_per_event)
     try:
         await services.sender.send(route, endpoint, inference.request, body, relay, stream=call.stream)
     except FairleadError as error:
@@ -194,6 +198,7 @@ async def settle(inference: Inference, services: Services) -> None:
     record.usage = usage = delivery.settled_usage(
         prompt_estimate=inference.reservation.prompt_tokens,
         opening_frames=call.choices if call.endpoint.kind == "chat" else 0,
+        answers=call.choices,
     )
     await services.limiter.settle(inference.reservation, usage, delivery.outcome)
     if (
@@ -213,6 +218,12 @@ def refuse(reply: Reply, record: Record, error: FairleadError) -> None:
     record.error_code = error.code
     record.status = CLIENT_LEFT if reply.gone else error.http_status
     reply.refuse(error)
+
+
+def _tokens_per_event(call: Call, pace: Pace) -> int:
+    if not (call.stream and call.endpoint.paced):
+        return 1
+    return call.tokens_per_event or pace.tokens_per_event
 
 
 def _send_cached(inference: Inference, cached: CachedAnswer) -> None:

@@ -27,6 +27,7 @@ from fairlead_gateway.limits import Limiter
 from fairlead_gateway.logs import access_log
 from fairlead_gateway.metrics import GatewayMetrics
 from fairlead_gateway.observer import Observer
+from fairlead_gateway.pace import PRESSURE_FILES, Pace
 from fairlead_gateway.pipeline import Pipeline, Services
 from fairlead_gateway.redis_address import RedisAddress
 from fairlead_gateway.redis_link import RedisLink
@@ -158,6 +159,7 @@ async def _open_services(
             on_foreign=lambda: metrics.cache("foreign"),
         ),
         salts=TenantSalts(_derived(pepper, "prefix-cache")),
+        pace=Pace(most=settings.tokens_per_event, files=PRESSURE_FILES),
         sender=Sender(pool, hop_root=read_token_key(settings.hop_key_file), times=_times(settings)),
         observer=Observer(metrics, access_log() if settings.access_log else None),
     )

@@ -93,6 +93,9 @@ class GatewaySettings(BaseSettings):
         600, "Longest stream", "Time in which an answer must be complete; drain waits as long."
     )
     upstream_idle_s: float = _seconds(30, "Upstream keep-alive", "Time that an unused upstream connection is kept.")
+    tokens_per_event: int = _count(
+        4, "Tokens per event", "Most tokens that share an event of a stream while processors are short; 1 never shares."
+    )
     drain_notice_s: float = _seconds(
         0, "Drain notice", "Time between being not ready and accepting no more, for load balancers to notice.", least=0
     )
