@@ -61,6 +61,10 @@ fmt: setup-dev ## format the code and fix what lint can fix
 bench: setup-dev ## measure the platform against a bare vLLM, as ratios
 	@$(BIN)/python -m tests.bench.platform $(ARGS)
 
+.PHONY: bench-gateway
+bench-gateway: setup-dev ## measure the gateway against LiteLLM and vllm-router, as ratios
+	@$(BIN)/python -m tests.bench.gateway $(ARGS)
+
 ##@ Generate
 
 .PHONY: crd

