@@ -26,6 +26,11 @@ tenants:
   #   plan: default
   #   limits: {requestsPerMinute: 60}
   #   disabled: false
+
+# What a million tokens cost, by model; requests to a model without a price are counted, but not priced.
+#
+# prices:
+#   fairlead-demo: {input: 0.10, cachedInput: 0.05, output: 0.40}
 """
 
 
