@@ -36,6 +36,13 @@ def test_token(home: Home) -> None:
     assert claims["exp"] - claims["iat"] == 3600
 
 
+def test_a_token_is_an_admins_only_when_asked(home: Home) -> None:
+    """A token carries the scope `admin` where that was asked for, and no scope otherwise."""
+    tokens = [mint_token(home, "local", timedelta(hours=1), admin=admin) for admin in (False, True)]
+    scopes = [jwt.decode(each, options={"verify_signature": False}).get("scope") for each in tokens]
+    assert scopes == [None, "admin"]
+
+
 def test_token_for_an_unknown_tenant(home: Home) -> None:
     """A tenant that tenants.yaml does not declare gets no token, and the message names those it does."""
     with pytest.raises(UnknownName, match=r"no tenant 'acme'.*write one of: local"):

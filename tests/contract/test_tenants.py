@@ -1,6 +1,9 @@
+from decimal import Decimal
+
 import pytest
 
 from fairlead_contract.errors import ManifestError
+from fairlead_contract.prices import Price
 from fairlead_contract.tenants import Limits, parse_tenants
 
 GOOD = """
@@ -20,6 +23,14 @@ def test_smallest_limit_holds() -> None:
     assert tenants.limits_of("acme") == Limits(requests_per_minute=5, tokens_per_minute=1000)
 
 
+def test_prices_are_read_as_they_are_written() -> None:
+    """A price is a decimal number, exactly; that of cached input may be left out."""
+    tenants = parse_tenants(f"{GOOD}prices: {{demo: {{input: 0.1, output: 0.123456789}}}}", where="tenants.yaml")
+
+    assert tenants.prices == {"demo": Price(input=Decimal("0.1"), output=Decimal("0.123456789"))}
+    assert tenants.prices["demo"].cached_input is None
+
+
 @pytest.mark.parametrize(
     "text, words",
     [
@@ -31,6 +42,12 @@ def test_smallest_limit_holds() -> None:
         ("plans: {a: {}}\ntenants: {'A B': {plan: a}}", "form"),
         ("plans: {a: {}}\ntenants: {b: {}}", "tenants.b.plan: is missing"),
         ("plans: [", "not valid YAML"),
+        ("plans: {}\ntenants: {}\nprices: {demo: {input: 1}}", "prices.demo.output: is missing"),
+        ("plans: {}\ntenants: {}\nprices: {demo: {input: -1, output: 1}}", "a number of at least 0"),
+        ("plans: {}\ntenants: {}\nprices: {demo: {input: .nan, output: 1}}", "finite number"),
+        ("plans: {}\ntenants: {}\nprices: {demo: {input: 0.0000000001, output: 1}}", "9 decimal places"),
+        ("plans: {}\ntenants: {}\nprices: {demo: {input: 1, output: 1, cachedinput: 1}}", "write 'cachedInput'"),
+        ("plans: {}\ntenants: {}\nprices: {'org/Demo': {input: 1, output: 1}}", "form"),
     ],
 )
 def test_wrong_file(text: str, words: str) -> None:

@@ -11,7 +11,8 @@ from fairlead_contract.routing import Route
 from fairlead_gateway.app import PUBLIC_PATHS, create_app, unguarded
 from fairlead_gateway.auth import REFUSAL, Authenticator
 from fairlead_gateway.catalog import Catalog, RouteIndex
-from tests.gateway.builders import authenticator, catalog, fixed, only_for, route, token
+from fairlead_gateway.ledger.reader import LedgerReader
+from tests.gateway.builders import authenticator, catalog, fixed, lost_redis, only_for, route, token
 
 
 @dataclass
@@ -20,6 +21,7 @@ class Running:
 
     catalog: Catalog
     authenticator: Authenticator = field(default_factory=authenticator)
+    ledger: LedgerReader = field(default_factory=lambda: LedgerReader(lost_redis(), entry_days=7))
     stopping: bool = False
 
     def draining(self) -> bool:
@@ -111,6 +113,8 @@ def test_every_route_is_public_by_name_or_asks_who_is_calling() -> None:
     assert {getattr(found, "path", None) for found in application.routes} - PUBLIC_PATHS == {
         "/v1/models",
         "/v1/models/{model:path}",
+        "/v1/usage",
+        "/v1/requests/{request_id}",
     }
 
 

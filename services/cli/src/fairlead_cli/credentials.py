@@ -11,7 +11,7 @@ from fairlead_cli.files import create_once
 from fairlead_cli.home import Home
 from fairlead_cli.tenants_file import read_tenants
 from fairlead_contract.hop import hop_secret
-from fairlead_contract.names import JWT_AUDIENCE, JWT_ISSUER, TENANT_CLAIM
+from fairlead_contract.names import ADMIN_SCOPE, JWT_AUDIENCE, JWT_ISSUER, SCOPE_CLAIM, TENANT_CLAIM
 
 KEY_BYTES = 32
 
@@ -27,8 +27,8 @@ def write_hop_secret(home: Home, model: str) -> None:
     create_once(home.hop_folder / model, hop_secret(home.hop_key.read_bytes(), model).encode())
 
 
-def mint_token(home: Home, tenant: str, lifetime: timedelta) -> str:
-    """Sign a bearer token for a tenant.
+def mint_token(home: Home, tenant: str, lifetime: timedelta, *, admin: bool = False) -> str:
+    """Sign a bearer token for a tenant; an admin's also sees what concerns other tenants.
 
     Raises:
         UnknownName: tenants.yaml does not declare the tenant.
@@ -44,6 +44,8 @@ def mint_token(home: Home, tenant: str, lifetime: timedelta) -> str:
         "iat": now,
         "exp": now + int(lifetime.total_seconds()),
     }
+    if admin:
+        claims[SCOPE_CLAIM] = ADMIN_SCOPE
     return jwt.encode(claims, home.jwt_key.read_bytes(), algorithm="HS256")
 
 

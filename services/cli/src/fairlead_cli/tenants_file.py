@@ -26,6 +26,11 @@ tenants:
   #   plan: default
   #   limits: {requestsPerMinute: 60}
   #   disabled: false
+
+# What a million tokens cost, by the name in a model's manifest. Without a price, requests are counted but not priced.
+#
+# prices:
+#   demo: {input: 0.10, cachedInput: 0.05, output: 0.40}
 """
 
 

@@ -5,8 +5,11 @@
     tenants:
       local: {plan: default}
       acme: {plan: default, limits: {requestsPerMinute: 5}}
+    prices:
+      demo: {input: 0.10, cachedInput: 0.05, output: 0.40}
 
 A limit that is absent is no limit. Where a plan, a tenant and a model each set one, the smallest holds.
+Prices are per million tokens, by ModelDeployment; the use of a model without one is counted, but not priced.
 """
 
 from typing import Annotated, Self
@@ -16,10 +19,13 @@ from pydantic.alias_generators import to_camel
 
 from fairlead_contract.errors import ManifestError
 from fairlead_contract.mistakes import mistake, mistakes_of
+from fairlead_contract.names import MAX_NAME_LENGTH
+from fairlead_contract.prices import Price
 from fairlead_contract.yaml_documents import read_documents, to_json
 
 TENANT_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 TenantName = Annotated[str, Field(pattern=TENANT_PATTERN)]
+ModelName = Annotated[str, Field(pattern=TENANT_PATTERN, max_length=MAX_NAME_LENGTH)]
 
 
 class _Declared(BaseModel):
@@ -57,6 +63,7 @@ class Tenants(_Declared):
 
     plans: dict[TenantName, Limits]
     tenants: dict[TenantName, Tenant]
+    prices: dict[ModelName, Price] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _plans_exist(self) -> Self:

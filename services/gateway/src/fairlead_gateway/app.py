@@ -10,7 +10,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
-from fairlead_gateway.api import errors, health, models
+from fairlead_gateway.api import errors, health, models, requests, usage
 from fairlead_gateway.api.services import Services, authenticated
 
 PUBLIC_PATHS = frozenset({"/health", "/ready"})
@@ -26,6 +26,8 @@ def create_app(services: Services) -> FastAPI:
     app.state.services = services
     app.include_router(health.router)
     app.include_router(models.router)
+    app.include_router(usage.router)
+    app.include_router(requests.router)
     errors.install(app)
     for path in unguarded(app.routes):
         raise RuntimeError(f"{path} is neither public nor authenticated")

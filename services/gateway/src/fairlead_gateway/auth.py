@@ -99,7 +99,7 @@ class Authenticator:
                 self._verified.popitem(last=False)
         else:
             self._verified.move_to_end(fingerprint)
-        return self._principal(claims.tenant, claims.subject, None)
+        return self._principal(claims.tenant, claims.subject, None, claims.scopes)
 
     def _verify(self, token: str, now: float) -> Claims | None:
         try:
@@ -108,12 +108,14 @@ class Authenticator:
             log.info("token refused: %s", error)
             return None
 
-    def _principal(self, tenant: str, subject: str, key_id: str | None) -> Principal | None:
+    def _principal(
+        self, tenant: str, subject: str, key_id: str | None, scopes: frozenset[str] = frozenset()
+    ) -> Principal | None:
         plan = self._tenants.plan_of(tenant)
         if plan is None:
             log.info("tenant %s is not declared or is disabled", tenant)
             return None
-        return Principal(tenant=tenant, plan=plan, subject=subject, key_id=key_id)
+        return Principal(tenant=tenant, plan=plan, subject=subject, key_id=key_id, scopes=scopes)
 
 
 def _credential(headers: Headers) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import jwt
 
-from fairlead_contract.names import JWT_AUDIENCE, JWT_ISSUER, TENANT_CLAIM
+from fairlead_contract.names import JWT_AUDIENCE, JWT_ISSUER, SCOPE_CLAIM, TENANT_CLAIM
 from fairlead_contract.tenants import TENANT_PATTERN
 
 ALGORITHM = "HS256"
@@ -57,6 +57,7 @@ class Claims:
     tenant: str
     subject: str
     expires_at: int
+    scopes: frozenset[str] = frozenset()
 
 
 class TokenVerifier:
@@ -92,7 +93,7 @@ class TokenVerifier:
         claims = _json_object(payload, "claims")
         expires_at = self._check_times(claims, now)
         self._check_origin(claims)
-        return Claims(tenant=_tenant(claims), subject=_subject(claims), expires_at=expires_at)
+        return Claims(tenant=_tenant(claims), subject=_subject(claims), expires_at=expires_at, scopes=_scopes(claims))
 
     def _check_times(self, claims: dict[str, object], now: float) -> int:
         leeway_s = self._rules.leeway_s
@@ -185,3 +186,10 @@ def _subject(claims: dict[str, object]) -> str:
     if not isinstance(subject, str) or not 0 < len(subject) <= MAX_SUBJECT_CHARS:
         raise InvalidToken("no subject")
     return subject
+
+
+def _scopes(claims: dict[str, object]) -> frozenset[str]:
+    scopes = claims.get(SCOPE_CLAIM, "")
+    if not isinstance(scopes, str):
+        raise InvalidToken("scope is no text")
+    return frozenset(scopes.split())

@@ -34,6 +34,7 @@ class Outcome(StrEnum):
     COMPLETED = "completed"
     ABORTED = "aborted"
     FAILED = "failed"
+    REFUSED = "refused"
     CACHED = "cached"
 
 

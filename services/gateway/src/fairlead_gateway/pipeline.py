@@ -115,7 +115,7 @@ def authenticate(request: Request, record: Record, services: Services) -> Princi
         Unauthenticated: Nobody we know.
     """
     principal = services.authenticator.authenticate(request.head.headers, request.head.query)
-    record.tenant, record.key_id = principal.tenant, principal.key_id
+    record.tenant, record.key_id, record.subject = principal.tenant, principal.key_id, principal.subject
     return principal
 
 
@@ -132,7 +132,7 @@ async def understand(
     body = await request.body.read()
     call = parse(endpoint, body, None if content_type is None else content_type.decode("latin-1"))
     route = services.catalog.resolve(call.model, principal)
-    record.model, record.stream = route.name, call.stream
+    record.model, record.revision, record.stream = route.name, route.revision, call.stream
     return call, route
 
 
@@ -179,6 +179,7 @@ async def send(inference: Inference, services: Services) -> None:
     tokens_per_event = _tokens_per_event(call, services.pace)
     relay.delivery.tokens_per_event = tokens_per_event
     body = rewrite(call, route, services.salts.of(inference.principal.tenant), tokens_per_event)
+    inference.record.queue_s = _now() - inference.request.received_at
     try:
         await services.sender.send(route, endpoint, inference.request, body, relay, stream=call.stream)
     except FairleadError as error:

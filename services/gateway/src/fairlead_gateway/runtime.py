@@ -23,12 +23,16 @@ from fairlead_gateway.envelope import render
 from fairlead_gateway.jwt_tokens import TokenRules, TokenVerifier, read_token_key
 from fairlead_gateway.key_ring import KeyIndex, KeyRing, read_keys
 from fairlead_gateway.lanes import lanes
+from fairlead_gateway.ledger.batch import Retention
+from fairlead_gateway.ledger.reader import LedgerReader
+from fairlead_gateway.ledger.writer import LedgerWriter
 from fairlead_gateway.limits import Limiter
 from fairlead_gateway.logs import access_log
 from fairlead_gateway.metrics import GatewayMetrics
 from fairlead_gateway.observer import Observer
 from fairlead_gateway.pace import PRESSURE_FILES, Pace
 from fairlead_gateway.pipeline import Pipeline, Services
+from fairlead_gateway.prices import PriceList
 from fairlead_gateway.redis_address import RedisAddress
 from fairlead_gateway.redis_link import RedisLink
 from fairlead_gateway.scrape import scrape_lane
@@ -41,6 +45,9 @@ from fairlead_gateway.watch import WatchedFile, watch
 
 FILES_OF_OUR_OWN: Final = 128
 """Open files that are no client's: Redis, watched files, listeners, libraries."""
+
+LEDGER_DEADLINE_S: Final = 5.0
+"""Nobody's request waits for the ledger, so Redis may take its time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +81,7 @@ class _ApiServices:
 
     authenticator: Authenticator
     catalog: Catalog
+    ledger: LedgerReader
     draining: Callable[[], bool]
 
 
@@ -115,7 +123,8 @@ async def open_runtime(settings: GatewaySettings) -> AsyncIterator[Runtime]:
         stack.callback(deadlines.close)
         services = await _open_services(settings, metrics, deadlines, stack)
         draining = asyncio.Event()
-        app = create_app(_ApiServices(services.authenticator, services.catalog, draining.is_set))
+        ledger = _open_ledger_reader(settings, stack)
+        app = create_app(_ApiServices(services.authenticator, services.catalog, ledger, draining.is_set))
         await stack.enter_async_context(Lifespan(app))
         scrape = _edge(scrape_lane(metrics), settings, deadlines)
         stack.push_async_callback(scrape.drain, limit_s=0)
@@ -141,6 +150,7 @@ async def _open_services(
     stack.push_async_callback(counters.aclose)
     answers = RedisLink(address, deadline_s=settings.redis_deadline_s)
     stack.push_async_callback(answers.aclose)
+    ledger = _open_ledger(settings, metrics, stack)
     pool = UpstreamPool(
         deadlines,
         connect_timeout_s=settings.connect_timeout_s,
@@ -161,8 +171,31 @@ async def _open_services(
         salts=TenantSalts(_derived(pepper, "prefix-cache")),
         pace=Pace(most=settings.tokens_per_event, files=PRESSURE_FILES),
         sender=Sender(pool, hop_root=read_token_key(settings.hop_key_file), times=_times(settings)),
-        observer=Observer(metrics, access_log() if settings.access_log else None),
+        observer=Observer(
+            metrics,
+            access_log() if settings.access_log else None,
+            prices=PriceList(files.tenants),
+            ledger=ledger.append,
+        ),
     )
+
+
+def _open_ledger(settings: GatewaySettings, metrics: GatewayMetrics, stack: AsyncExitStack) -> LedgerWriter:
+    """Return the ledger's writer, at work; at the end it writes what still waits."""
+    link = RedisLink(RedisAddress.from_url(settings.redis), deadline_s=LEDGER_DEADLINE_S)
+    stack.push_async_callback(link.aclose)
+    retention = Retention(settings.ledger_days, settings.ledger_entries, settings.usage_days)
+    writer = LedgerWriter(link, metrics.ledger, retention=retention, capacity=settings.ledger_buffer_records)
+    stack.push_async_callback(writer.flush, settings.ledger_flush_s)
+    task = asyncio.create_task(writer.run())
+    stack.callback(task.cancel)
+    return writer
+
+
+def _open_ledger_reader(settings: GatewaySettings, stack: AsyncExitStack) -> LedgerReader:
+    link = RedisLink(RedisAddress.from_url(settings.redis), deadline_s=LEDGER_DEADLINE_S)
+    stack.push_async_callback(link.aclose)
+    return LedgerReader(link, settings.ledger_days)
 
 
 def _verifier(settings: GatewaySettings) -> TokenVerifier:

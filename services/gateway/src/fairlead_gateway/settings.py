@@ -77,6 +77,16 @@ class GatewaySettings(BaseSettings):
     cache_entry_bytes: int = _bytes(MIB, "Largest cached answer", "Larger answers are not kept.")
     cache_total_bytes: int = _bytes(256 * MIB, "Cache size", "Bytes of all cached answers together.")
 
+    ledger_days: int = _count(7, "Request retention", "Days for which single requests stay in the ledger.")
+    ledger_entries: int = _count(
+        2_000_000, "Largest ledger", "Most single requests kept, however young; the oldest go first."
+    )
+    usage_days: int = _count(400, "Usage retention", "Days for which daily sums of use are kept.")
+    ledger_buffer_records: int = _count(
+        100_000, "Ledger buffer", "Most requests that wait in memory to be written while Redis is lost."
+    )
+    ledger_flush_s: float = _seconds(2, "Ledger flush", "Time at the end to write what still waits.", least=0)
+
     body_bytes: int = _bytes(4 * MIB, "Largest request", "Larger request bodies are refused with 413.")
     head_timeout_s: float = _seconds(10, "Head time-out", "Time in which a request's head must be complete.")
     body_idle_s: float = _seconds(10, "Body idle time-out", "Longest pause within a request's body.")

@@ -12,7 +12,9 @@ from fairlead_cli.tenants_file import DEFAULT_TENANT
 
 def token(
     tenant: Annotated[str, typer.Option(help="Tenant of tenants.yaml that the token speaks for.")] = DEFAULT_TENANT,
+    *,
+    admin: Annotated[bool, typer.Option("--admin", help="Let it see the use of every tenant.")] = False,
     ttl: Annotated[str, typer.Option(help="How long it is valid: 90s, 30m, 24h, 7d.")] = "24h",
 ) -> None:
     """Print a bearer token for the API, and nothing else."""
-    typer.echo(mint_token(find_home(), tenant, parse_duration(ttl)))
+    typer.echo(mint_token(find_home(), tenant, parse_duration(ttl), admin=admin))

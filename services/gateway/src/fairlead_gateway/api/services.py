@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 
 from fairlead_gateway.auth import Authenticator
 from fairlead_gateway.catalog import Catalog
+from fairlead_gateway.ledger.reader import LedgerReader
 from fairlead_gateway.principal import Principal
 
 
@@ -20,6 +21,10 @@ class Services(Protocol):
     @property
     def catalog(self) -> Catalog:
         """What there is to ask for."""
+
+    @property
+    def ledger(self) -> LedgerReader:
+        """What was used."""
 
     @property
     def draining(self) -> Callable[[], bool]:
