@@ -23,7 +23,8 @@ FairleadError
 │   ├── ModelLoading         503
 │   ├── ModelSuspended       503
 │   ├── Overloaded           503
-│   └── LimiterUnavailable   503
+│   ├── LimiterUnavailable   503
+│   └── IdentityUnavailable  503  a token's issuer does not give its keys
 ├── UpstreamFailed           502
 │   └── EngineDied           502  also in the middle of a stream
 ├── UpstreamTimeout          504
@@ -186,6 +187,10 @@ class Overloaded(Unavailable):
 
 class LimiterUnavailable(Unavailable):
     code = "limiter_unavailable"
+
+
+class IdentityUnavailable(Unavailable):
+    code = "identity_provider_unavailable"
 
 
 class UpstreamFailed(FairleadError):

@@ -4,7 +4,7 @@
       default: {requestsPerMinute: 600, tokensPerMinute: 200000}
     tenants:
       local: {plan: default}
-      acme: {plan: default, limits: {requestsPerMinute: 5}}
+      acme: {plan: default, limits: {requestsPerMinute: 5}, grants: {models: [demo], routes: [chat, models]}}
 
 A limit that is absent is no limit. Where a plan, a tenant and a model each set one, the smallest holds.
 """
@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic.alias_generators import to_camel
 
 from fairlead_contract.errors import ManifestError
+from fairlead_contract.grants import DeclaredGrants
 from fairlead_contract.mistakes import mistake, mistakes_of
 from fairlead_contract.yaml_documents import read_documents, to_json
 
@@ -50,6 +51,7 @@ class Tenant(_Declared):
     plan: TenantName
     limits: Limits = Field(default_factory=Limits)
     disabled: bool = False
+    grants: DeclaredGrants = Field(default_factory=DeclaredGrants)
 
 
 class Tenants(_Declared):

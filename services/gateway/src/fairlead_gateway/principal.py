@@ -1,6 +1,9 @@
-"""Who is asking."""
+"""Who is asking, and what for they may ask."""
 
 from dataclasses import dataclass
+
+from fairlead_contract.errors import PermissionDenied
+from fairlead_contract.grants import Grants
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,9 +15,32 @@ class Principal:
         plan: The tenant's plan.
         subject: The person or program inside the tenant: a token's `sub`, or the name of an API key.
         key_id: Id of the API key, or None where a token was used.
+        grants: What the tenant may use, and what the credential's scopes narrow it to; all of them must allow.
     """
 
     tenant: str
     plan: str
     subject: str
     key_id: str | None = None
+    grants: tuple[Grants, ...] = ()
+
+    def may_use_model(self, deployment: str) -> bool:
+        """Return whether a ModelDeployment is granted; a model's `spec.access` is asked besides."""
+        return all(grants.allow_model(deployment) for grants in self.grants)
+
+    def may_use_route(self, route: str) -> bool:
+        """Return whether a route is granted, by its name in `fairlead_contract.grants`."""
+        return all(grants.allow_route(route) for grants in self.grants)
+
+
+def permit(principal: Principal, route: str) -> None:
+    """Let a principal use a route.
+
+    Raises:
+        PermissionDenied: The route is not granted.
+    """
+    if not principal.may_use_route(route):
+        raise PermissionDenied(
+            f"Your credentials do not grant the route `{route}`. Ask your operator for `routes: [{route}]` in the "
+            f"tenant's grants, and for the scope `routes:{route}` where the token or key has scopes."
+        )
