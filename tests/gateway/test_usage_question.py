@@ -10,7 +10,7 @@ from fairlead_gateway.usage_question import By, UsageQuestion, read_question
 from tests.gateway.builders import ACME
 
 TODAY = date(2026, 11, 21)
-ADMIN = Principal(tenant="acme", plan="default", subject="root", scopes=frozenset({"admin"}))
+ADMIN = Principal(tenant="acme", plan="default", subject="root", is_admin=True)
 
 
 def read(query: str, caller: Principal = ACME) -> UsageQuestion:

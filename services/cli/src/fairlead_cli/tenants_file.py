@@ -25,6 +25,7 @@ tenants:
   # acme:
   #   plan: default
   #   limits: {requestsPerMinute: 60}
+  #   grants: {models: [demo], routes: [chat, models]}  # what it may use; without grants, all
   #   disabled: false
 
 # What a million tokens cost, by the name in a model's manifest. Without a price, requests are counted but not priced.

@@ -24,7 +24,8 @@ FairleadError
 │   ├── ModelSuspended       503
 │   ├── Overloaded           503
 │   ├── LimiterUnavailable   503
-│   └── LedgerUnavailable    503
+│   ├── LedgerUnavailable    503
+│   └── IdentityUnavailable  503  a token's issuer does not give its keys
 ├── UpstreamFailed           502
 │   └── EngineDied           502  also in the middle of a stream
 ├── UpstreamTimeout          504
@@ -191,6 +192,10 @@ class LimiterUnavailable(Unavailable):
 
 class LedgerUnavailable(Unavailable):
     code = "ledger_unavailable"
+
+
+class IdentityUnavailable(Unavailable):
+    code = "identity_provider_unavailable"
 
 
 class UpstreamFailed(FairleadError):

@@ -4,7 +4,7 @@
       default: {requestsPerMinute: 600, tokensPerMinute: 200000}
     tenants:
       local: {plan: default}
-      acme: {plan: default, limits: {requestsPerMinute: 5}}
+      acme: {plan: default, limits: {requestsPerMinute: 5}, grants: {models: [demo], routes: [chat, models]}}
     prices:
       demo: {input: 0.10, cachedInput: 0.05, output: 0.40}
 
@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic.alias_generators import to_camel
 
 from fairlead_contract.errors import ManifestError
+from fairlead_contract.grants import DeclaredGrants
 from fairlead_contract.mistakes import mistake, mistakes_of
 from fairlead_contract.names import MAX_NAME_LENGTH
 from fairlead_contract.prices import Price
@@ -56,6 +57,7 @@ class Tenant(_Declared):
     plan: TenantName
     limits: Limits = Field(default_factory=Limits)
     disabled: bool = False
+    grants: DeclaredGrants = Field(default_factory=DeclaredGrants)
 
 
 class Tenants(_Declared):

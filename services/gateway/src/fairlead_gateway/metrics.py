@@ -107,6 +107,9 @@ class GatewayMetrics:
         self._retries = self._counter(
             telemetry.GATEWAY_UPSTREAM_RETRIES, "Requests sent again before the first byte", ("model",)
         )
+        self._jwks = self._counter(
+            telemetry.GATEWAY_JWKS_FETCHES, "Attempts to fetch an issuer's keys", ("issuer", "result")
+        )
         self._calls: dict[tuple[str, str, str], CallMetrics] = {}
         self._tenants: set[str] = set()
 
@@ -141,6 +144,10 @@ class GatewayMetrics:
     def config_read(self, path: Path, ok: bool) -> None:  # noqa: FBT001 - the watcher's callback
         """Count a reading of a watched file."""
         self._reloads.labels(path.name, "ok" if ok else "failed").inc()
+
+    def jwks_fetched(self, issuer: str, ok: bool) -> None:  # noqa: FBT001 - the key source's callback
+        """Count an attempt to fetch an issuer's keys; issuers are those of the issuers file."""
+        self._jwks.labels(issuer, "ok" if ok else "failed").inc()
 
     def retried(self, model: str) -> None:
         """Count a request that was sent to another replica before its first byte."""

@@ -1,9 +1,9 @@
 """What happens to an inference request, in this order.
 
-    authenticate → limit → cache → route → send → settle
+    authenticate → permit → limit → cache → route → send → settle
 
 `admit` and `answer` are that sentence as code. To limit a request its model must be known, so its body is read and
-its model's route found between the first two steps. No step knows a socket: a request is read through `Request`,
+its model's route found before it is limited. No step knows a socket: a request is read through `Request`,
 answered through `Reply`. Whatever goes wrong reaches the client as a FairleadError in its dialect, and what was
 reserved is settled in any case, after the client has its answer.
 """
@@ -23,7 +23,7 @@ from fairlead_gateway.headers import first
 from fairlead_gateway.limits import Limiter, Outcome, Reservation
 from fairlead_gateway.observer import Observer
 from fairlead_gateway.pace import Pace
-from fairlead_gateway.principal import Principal
+from fairlead_gateway.principal import Principal, permit
 from fairlead_gateway.record import CLIENT_LEFT, Record
 from fairlead_gateway.relay import Relay
 from fairlead_gateway.reply import Reply
@@ -93,7 +93,8 @@ async def admit(endpoint: Endpoint, request: Request, reply: Reply, record: Reco
     Raises:
         FairleadError: The request is refused.
     """
-    principal = authenticate(request, record, services)
+    principal = await authenticate(request, record, services)
+    permit(principal, endpoint.kind)
     call, route = await understand(endpoint, request, principal, record, services)
     reservation = await limit(principal, route, call, reply, services)
     return Inference(request, reply, record, principal, call, route, reservation)
@@ -108,13 +109,14 @@ async def answer(inference: Inference, services: Services) -> None:
         await settle(inference, services)
 
 
-def authenticate(request: Request, record: Record, services: Services) -> Principal:
+async def authenticate(request: Request, record: Record, services: Services) -> Principal:
     """Return who is asking.
 
     Raises:
         Unauthenticated: Nobody we know.
+        IdentityUnavailable: Someone whose issuer's keys cannot be had.
     """
-    principal = services.authenticator.authenticate(request.head.headers, request.head.query)
+    principal = await services.authenticator.authenticate(request.head.headers, request.head.query)
     record.tenant, record.key_id, record.subject = principal.tenant, principal.key_id, principal.subject
     return principal
 

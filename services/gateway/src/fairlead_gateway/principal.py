@@ -1,8 +1,9 @@
-"""Who is asking."""
+"""Who is asking, and what for they may ask."""
 
 from dataclasses import dataclass
 
-from fairlead_contract.names import ADMIN_SCOPE
+from fairlead_contract.errors import PermissionDenied
+from fairlead_contract.grants import Grants
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,16 +15,34 @@ class Principal:
         plan: The tenant's plan.
         subject: The person or program inside the tenant: a token's `sub`, or the name of an API key.
         key_id: Id of the API key, or None where a token was used.
-        scopes: What the caller may do beyond using models for its tenant.
+        grants: What the tenant may use, and what the credential's scopes narrow it to; all of them must allow.
+        is_admin: Whether the caller may see what concerns other tenants.
     """
 
     tenant: str
     plan: str
     subject: str
     key_id: str | None = None
-    scopes: frozenset[str] = frozenset()
+    grants: tuple[Grants, ...] = ()
+    is_admin: bool = False
 
-    @property
-    def is_admin(self) -> bool:
-        """Whether the caller may see what concerns other tenants."""
-        return ADMIN_SCOPE in self.scopes
+    def may_use_model(self, deployment: str) -> bool:
+        """Return whether a ModelDeployment is granted; a model's `spec.access` is asked besides."""
+        return all(grants.allow_model(deployment) for grants in self.grants)
+
+    def may_use_route(self, route: str) -> bool:
+        """Return whether a route is granted, by its name in `fairlead_contract.grants`."""
+        return all(grants.allow_route(route) for grants in self.grants)
+
+
+def permit(principal: Principal, route: str) -> None:
+    """Let a principal use a route.
+
+    Raises:
+        PermissionDenied: The route is not granted.
+    """
+    if not principal.may_use_route(route):
+        raise PermissionDenied(
+            f"Your credentials do not grant the route `{route}`. Ask your operator for `routes: [{route}]` in the "
+            f"tenant's grants, and for the scope `routes:{route}` where the token or key has scopes."
+        )

@@ -7,9 +7,11 @@ import resource
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
 
+from fairlead_contract.issuers import NO_ISSUERS, Issuers
 from fairlead_contract.tenants import Tenants
 from fairlead_gateway.app import create_app
 from fairlead_gateway.asgi import AsgiLane, Lifespan
@@ -20,7 +22,8 @@ from fairlead_gateway.deadlines import Deadlines
 from fairlead_gateway.edge import Edge, EdgeLimits, Handler
 from fairlead_gateway.endpoints import ENDPOINTS, dialect_of
 from fairlead_gateway.envelope import render
-from fairlead_gateway.jwt_tokens import TokenRules, TokenVerifier, read_token_key
+from fairlead_gateway.issuers import IssuerDirectory, local_issuer, read_issuers, source_opener
+from fairlead_gateway.jwt_tokens import TokenVerifier, read_token_key
 from fairlead_gateway.key_ring import KeyIndex, KeyRing, read_keys
 from fairlead_gateway.lanes import lanes
 from fairlead_gateway.ledger.batch import Retention
@@ -40,6 +43,7 @@ from fairlead_gateway.sender import Sender, UpstreamTimes
 from fairlead_gateway.settings import GatewaySettings
 from fairlead_gateway.tenant_salt import TenantSalts
 from fairlead_gateway.tenants import NO_TENANTS, TenantDirectory, read_tenants
+from fairlead_gateway.token_claims import TokenRules
 from fairlead_gateway.upstream import UpstreamPool
 from fairlead_gateway.watch import WatchedFile, watch
 
@@ -92,6 +96,7 @@ class _Files:
     routes: WatchedFile[RouteIndex]
     tenants: WatchedFile[Tenants]
     keys: WatchedFile[KeyIndex]
+    issuers: WatchedFile[Issuers] | None
 
     @classmethod
     def of(cls, settings: GatewaySettings, metrics: GatewayMetrics) -> "_Files":
@@ -101,11 +106,22 @@ class _Files:
             keys=WatchedFile(
                 settings.api_keys_file, read_keys, absent=MappingProxyType({}), on_read=metrics.config_read
             ),
+            issuers=_issuers_file(settings, metrics),
         )
 
     @property
     def all(self) -> list[WatchedFile[Any]]:
-        return [self.routes, self.tenants, self.keys]
+        return [self.routes, self.tenants, self.keys, *([] if self.issuers is None else [self.issuers])]
+
+    def declared_issuers(self) -> Issuers:
+        return NO_ISSUERS if self.issuers is None else self.issuers.value
+
+
+def _issuers_file(settings: GatewaySettings, metrics: GatewayMetrics) -> WatchedFile[Issuers] | None:
+    if settings.issuers_file is None:
+        return None
+    read = partial(read_issuers, local=settings.issuer)
+    return WatchedFile(settings.issuers_file, read, absent=NO_ISSUERS, on_read=metrics.config_read)
 
 
 @asynccontextmanager
@@ -159,7 +175,9 @@ async def _open_services(
     )
     stack.callback(pool.close)
     return Services(
-        authenticator=Authenticator(_verifier(settings), KeyRing(files.keys, pepper), tenants),
+        authenticator=Authenticator(
+            TokenVerifier(_open_issuers(settings, files, metrics, stack)), KeyRing(files.keys, pepper), tenants
+        ),
         catalog=Catalog(files.routes),
         limiter=Limiter(counters, tenants, when_lost=settings.when_redis_lost, gateways=settings.gateways),
         cache=ResponseCache(
@@ -198,10 +216,17 @@ def _open_ledger_reader(settings: GatewaySettings, stack: AsyncExitStack) -> Led
     return LedgerReader(link, settings.ledger_days)
 
 
-def _verifier(settings: GatewaySettings) -> TokenVerifier:
-    return TokenVerifier(
-        read_token_key(settings.jwt_key_file), TokenRules(issuer=settings.issuer, audience=settings.audience)
-    )
+def _open_issuers(
+    settings: GatewaySettings, files: _Files, metrics: GatewayMetrics, stack: AsyncExitStack
+) -> IssuerDirectory:
+    rules = TokenRules(issuer=settings.issuer, audience=settings.audience, admins=True)
+    local = local_issuer(read_token_key(settings.jwt_key_file), rules)
+    opener = source_opener(on_fetched=metrics.jwks_fetched, on_read=metrics.config_read)
+    issuers = IssuerDirectory(local, files.declared_issuers, opener)
+    stack.callback(issuers.close)
+    watcher = asyncio.create_task(issuers.watch())
+    stack.callback(watcher.cancel)
+    return issuers
 
 
 def _times(settings: GatewaySettings) -> UpstreamTimes:

@@ -58,6 +58,11 @@ class GatewaySettings(BaseSettings):
     jwt_key_file: Path = _file("JWT key file", "Key under which tokens are signed (HS256), at least 32 bytes.")
     pepper_file: Path = _file("Pepper file", "Key of the API keys' hashes; keys of caches are derived from it too.")
     hop_key_file: Path = _file("Hop key file", "Root from which each model's hop secret is derived.")
+    issuers_file: Path | None = Field(
+        None,
+        title="Issuers file",
+        description="YAML with other issuers whose tokens are taken; changes are in force within a second.",
+    )
     issuer: str = Field(JWT_ISSUER, title="Issuer", description="The `iss` that a token must have.")
     audience: str = Field(JWT_AUDIENCE, title="Audience", description="The `aud` that a token must have.")
 

@@ -7,13 +7,13 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
 from fairlead_contract.errors import NotFound
-from fairlead_gateway.api.services import Caller, GatewayServices, authenticated
+from fairlead_gateway.api.services import Caller, GatewayServices, Granted
 from fairlead_gateway.ledger.entry import Entry
 from fairlead_gateway.limits import Outcome
 from fairlead_gateway.prices import money
 from fairlead_gateway.principal import Principal
 
-router = APIRouter(prefix="/v1/requests", tags=["usage"], dependencies=[Depends(authenticated)])
+router = APIRouter(prefix="/v1/requests", tags=["usage"], dependencies=[Depends(Granted("requests"))])
 
 MAX_SHOWN_ID = 128
 

@@ -6,13 +6,13 @@ from typing import Any, Final, Literal
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field
 
-from fairlead_gateway.api.services import Caller, GatewayServices, authenticated
+from fairlead_gateway.api.services import Caller, GatewayServices, Granted
 from fairlead_gateway.ledger.reader import Use
 from fairlead_gateway.ledger.sums import Sums
 from fairlead_gateway.prices import money
 from fairlead_gateway.usage_question import By, UsageQuestion, read_question
 
-router = APIRouter(prefix="/v1/usage", tags=["usage"], dependencies=[Depends(authenticated)])
+router = APIRouter(prefix="/v1/usage", tags=["usage"], dependencies=[Depends(Granted("usage"))])
 
 
 class Amounts(BaseModel):
