@@ -30,6 +30,9 @@ def test_smallest_limit_holds() -> None:
         ("plans: {a: {requestsPerMinute: 0}}\ntenants: {}", "at least 1"),
         ("plans: {a: {}}\ntenants: {'A B': {plan: a}}", "form"),
         ("plans: {a: {}}\ntenants: {b: {}}", "tenants.b.plan: is missing"),
+        ("plans: {a: {}}\ntenants: {b: {plan: a, grants: {routes: [chta]}}}", "'chta' is no route; write 'chat'"),
+        ("plans: {a: {}}\ntenants: {b: {plan: a, grants: {route: [chat]}}}", "grants.route: is not a known field"),
+        ("plans: {a: {}}\ntenants: {b: {plan: a, grants: {models: demo}}}", "grants.models: is 'demo'"),
         ("plans: [", "not valid YAML"),
     ],
 )

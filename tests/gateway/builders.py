@@ -71,9 +71,12 @@ def fixed(value: Held) -> WatchedFile[Held]:
     return file
 
 
-def tenant_directory(**limits: Limits) -> TenantDirectory:
+def tenant_directory(**declared: Limits | Tenant) -> TenantDirectory:
     """Tenants of one plan without limits, each with limits of its own; `acme` and `globex` always among them."""
-    tenants = {name: Tenant(plan="default", limits=limit) for name, limit in limits.items()}
+    tenants = {
+        name: given if isinstance(given, Tenant) else Tenant(plan="default", limits=given)
+        for name, given in declared.items()
+    }
     tenants.setdefault("acme", Tenant(plan="default"))
     tenants.setdefault("globex", Tenant(plan="gold"))
     tenants["closed"] = Tenant(plan="default", disabled=True)

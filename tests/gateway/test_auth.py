@@ -5,7 +5,7 @@ from typing_extensions import override
 
 from fairlead_contract.api_keys import mint
 from fairlead_contract.errors import Unauthenticated
-from fairlead_contract.grants import DeclaredGrants
+from fairlead_contract.grants import DeclaredGrants, Grants
 from fairlead_contract.tenants import Limits, Tenant, Tenants
 from fairlead_gateway.auth import REFUSAL, Authenticator
 from fairlead_gateway.jwt_tokens import TokenVerifier
@@ -31,6 +31,17 @@ async def test_an_api_key_gives_a_principal_with_its_id() -> None:
     keys = {RECORD.id: RECORD}
     expected = Principal("acme", "default", "ci", RECORD.id, (ALL,))
     assert await authenticator(keys=keys).authenticate(bearer(API_KEY)) == expected
+
+
+async def test_a_keys_scopes_stand_beside_its_tenants_grants() -> None:
+    """Both must allow what is used, so scopes never widen."""
+    key, record = mint(PEPPER, "acme", now=datetime.fromtimestamp(NOW, UTC), scopes=("models:demo", "routes:chat"))
+    granted = DeclaredGrants(routes=frozenset({"chat", "models"}))
+    tenants = tenant_directory(acme=Tenant(plan="default", grants=granted))
+    caller = await authenticator(keys={record.id: record}, tenants=tenants).authenticate(bearer(key))
+    assert caller.grants == (granted, Grants(models=frozenset({"demo"}), routes=frozenset({"chat"})))
+    assert [caller.may_use_model(name) for name in ("demo", "other")] == [True, False]
+    assert [caller.may_use_route(name) for name in ("chat", "models", "tokenize")] == [True, False, False]
 
 
 @pytest.mark.parametrize("credential", [token(), API_KEY])

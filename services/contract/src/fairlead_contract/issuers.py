@@ -36,7 +36,9 @@ class _Declared(BaseModel):
 
 
 def _path(value: object) -> object:
-    return [value] if isinstance(value, str) else value
+    if isinstance(value, list):
+        return tuple(value)
+    return (value,) if isinstance(value, str) else value
 
 
 ClaimPath = Annotated[tuple[str, ...], Field(min_length=1, max_length=8), BeforeValidator(_path)]

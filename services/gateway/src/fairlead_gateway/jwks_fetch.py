@@ -42,21 +42,21 @@ class JwksFetcher:
             FetchFailed: There is none, or not in time, or not whole.
         """
         try:
+            # Reading the system's certificates takes tens of milliseconds, in which no request may stand still.
+            if self._trust is None:
+                self._trust = await asyncio.to_thread(ssl.create_default_context, cafile=self._ca_file)
             async with asyncio.timeout(self._timeout_s):
-                return await self._fetch()
+                return await self._fetch(self._trust)
         except TimeoutError:
             raise FetchFailed(f"no answer within {self._timeout_s:g} s") from None
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
             raise FetchFailed(str(error) or type(error).__name__) from None
 
-    async def _fetch(self) -> bytes:
-        # Reading the system's certificates takes tens of milliseconds, in which no request may stand still.
-        if self._trust is None:
-            self._trust = await asyncio.to_thread(ssl.create_default_context, cafile=self._ca_file)
+    async def _fetch(self, trust: ssl.SSLContext) -> bytes:
         headers = {"accept": "application/jwk-set+json, application/json", "accept-encoding": "identity"}
         async with (
             httpx2.AsyncClient(
-                verify=self._trust, trust_env=False, follow_redirects=False, timeout=self._timeout_s
+                verify=trust, trust_env=False, follow_redirects=False, timeout=self._timeout_s
             ) as client,
             client.stream("GET", self._url, headers=headers) as answer,
         ):
