@@ -55,7 +55,6 @@ HOSTILE = {
     "no tenant": token(without="tenant"),
     "tenant as a list": token(tenant=["acme"]),
     "tenant with a slash": token(tenant="acme/../globex"),
-    "scope as a list": token(scope=["admin"]),
     "tenant with a line break": token(tenant="acme\n"),
     "crit header": token(header={"crit": ["exp"]}),
     "b64 header": token(header={"b64": False}),

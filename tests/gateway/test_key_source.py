@@ -196,13 +196,17 @@ async def test_a_server_whose_certificate_nobody_vouches_for_is_refused(tmp_path
     authority = trustme.CA()
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("127.0.0.1").configure_cert(context)
-    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     idp = Idp()
     server = await asyncio.start_server(idp.serve, "127.0.0.1", 0, ssl=context)
     url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/certs"
     with pytest.raises(FetchFailed, match="certificate"):
         await JwksFetcher(url)()
-    assert await JwksFetcher(url, ca_file=tmp_path / "ca.pem")() == idp.content
+    trusted = JwksFetcher(url, ca_file=tmp_path / "ca.pem")
+    trustme.CA().cert_pem.write_to_path(tmp_path / "ca.pem")
+    with pytest.raises(FetchFailed, match="certificate"):
+        await trusted()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    assert await trusted() == idp.content
     server.close()
 
 

@@ -50,6 +50,7 @@ class JwksFetcher:
         except TimeoutError:
             raise FetchFailed(f"no answer within {self._timeout_s:g} s") from None
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
+            self._trust = None  # an authority that was renewed meanwhile is read at the next attempt
             raise FetchFailed(str(error) or type(error).__name__) from None
 
     async def _fetch(self, trust: ssl.SSLContext) -> bytes:
