@@ -80,6 +80,26 @@ async def test_a_refusal_is_explained(priced: Gateway) -> None:
     assert (shown["usage"], shown["cost"], shown["model"]) == (None, None, None)
 
 
+@pytest.mark.parametrize("status, code", [(400, "invalid_request"), (500, "upstream_failed")])
+async def test_a_failure_is_explained(
+    priced: Gateway, upstream: Upstream, redis: Redis, status: int, code: str
+) -> None:
+    """An engine's error is told with its code, without its words, and costs nothing."""
+    upstream.script = lambda _seen, line: line.json({"error": {"message": "canary", "code": status}}, status)
+    await gateway_asks(priced, redis, "failing")
+    shown = (await get(priced, "/v1/requests/failing", fresh_token())).json()
+    assert (shown["outcome"], shown["error"], shown["usage"], shown["cost"]) == ("failed", code, None, "0.000000000")
+    assert f"`{code}`; nothing is charged." in shown["explanation"]
+    assert "canary" not in str(shown)
+
+
+async def gateway_asks(gateway: Gateway, redis: Redis, name: str) -> None:
+    """Ask under an id, and wait until the ledger has it."""
+    before: Any = await redis.xinfo_stream(STREAM)
+    await gateway.ask(PATH, chat(), headers={"X-Request-Id": name})
+    assert await redis.xread({STREAM: before["last-generated-id"]}, block=10_000)
+
+
 async def test_others_requests_do_not_exist(priced: Gateway) -> None:
     """A foreigner gets the same 404 for a request of others as for one that never was, whatever tenant it names."""
     answers = [
