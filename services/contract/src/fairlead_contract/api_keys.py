@@ -13,6 +13,8 @@ from typing import Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from fairlead_contract.tenants import Limits
+
 KEY_PATTERN = re.compile(r"fl-(?P<id>[0-9a-f]{12})-(?P<secret>[A-Za-z0-9_-]{43})")
 
 
@@ -28,6 +30,7 @@ class KeyRecord(BaseModel):
     created_at: AwareDatetime
     expires_at: AwareDatetime | None = None
     revoked_at: AwareDatetime | None = None
+    limits: Limits = Field(default_factory=Limits, description="Of this key alone, besides its tenant's.")
 
     def is_active(self, now: datetime) -> bool:
         """Return whether the key opens anything at an aware time."""

@@ -13,10 +13,11 @@ from datetime import UTC, datetime
 from urllib.parse import parse_qsl
 
 from fairlead_contract.errors import Unauthenticated
+from fairlead_contract.tenants import Limits
 from fairlead_gateway.headers import Headers, values
 from fairlead_gateway.jwt_tokens import Claims, InvalidToken, TokenVerifier
 from fairlead_gateway.key_ring import KeyRing
-from fairlead_gateway.principal import Principal
+from fairlead_gateway.principal import NO_LIMITS, Principal
 from fairlead_gateway.tenants import TenantDirectory
 
 REFUSAL = (
@@ -83,7 +84,7 @@ class Authenticator:
         record = self._keys.find(key, now=datetime.fromtimestamp(self._clock(), UTC))
         if record is None:
             return None
-        return self._principal(record.tenant, record.name or record.id, record.id)
+        return self._principal(record.tenant, record.name or record.id, record.id, record.limits)
 
     def _of_token(self, token: str) -> Principal | None:
         now = self._clock()
@@ -108,12 +109,14 @@ class Authenticator:
             log.info("token refused: %s", error)
             return None
 
-    def _principal(self, tenant: str, subject: str, key_id: str | None) -> Principal | None:
+    def _principal(
+        self, tenant: str, subject: str, key_id: str | None, key_limits: Limits = NO_LIMITS
+    ) -> Principal | None:
         plan = self._tenants.plan_of(tenant)
         if plan is None:
             log.info("tenant %s is not declared or is disabled", tenant)
             return None
-        return Principal(tenant=tenant, plan=plan, subject=subject, key_id=key_id)
+        return Principal(tenant=tenant, plan=plan, subject=subject, key_id=key_id, key_limits=key_limits)
 
 
 def _credential(headers: Headers) -> str:

@@ -174,7 +174,8 @@ async def send(inference: Inference, services: Services) -> None:
         keep=inference.cache_key is not None,
     )
     inference.delivery = relay.delivery
-    body = rewrite(call, route, services.salts.of(inference.principal.tenant))
+    salt = services.salts.of(inference.principal.tenant)
+    body = rewrite(call, route, salt, answer_bound=inference.reservation.answer_bound)
     try:
         await services.sender.send(route, endpoint, inference.request, body, relay, stream=call.stream)
     except FairleadError as error:

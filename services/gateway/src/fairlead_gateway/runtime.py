@@ -147,10 +147,13 @@ async def _open_services(
         on_retry=metrics.retried,
     )
     stack.callback(pool.close)
+    limiter = Limiter(counters, tenants, when_lost=settings.when_redis_lost, gateways=settings.gateways)
+    keeping = asyncio.create_task(limiter.keeper.run())
+    stack.callback(keeping.cancel)
     return Services(
         authenticator=Authenticator(_verifier(settings), KeyRing(files.keys, pepper), tenants),
         catalog=Catalog(files.routes),
-        limiter=Limiter(counters, tenants, when_lost=settings.when_redis_lost, gateways=settings.gateways),
+        limiter=limiter,
         cache=ResponseCache(
             answers,
             _derived(pepper, "response-cache"),
