@@ -92,6 +92,8 @@ class Limiter:
         if not limits.buckets:
             return Reservation()
         reservation = self._planned(limits, route.name, call)
+        if not reservation.buckets:
+            return reservation
         try:
             reservation.decision = await self._store.reserve(
                 reservation.charges, id_=reservation.id, hard=reservation.hard
