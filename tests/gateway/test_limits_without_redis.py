@@ -121,10 +121,10 @@ async def stop_clients(load: Load) -> None:
     await asyncio.wait(load._clients)
 
 
-def judge(load: Load) -> None:
-    """What holds whatever happened to Redis."""
+def judge(load: Load, *, forgotten: int = 0) -> None:
+    """What holds whatever happened to Redis; `forgotten` is what it may grant again before a gateway reminds it."""
     assert load.spent <= QUOTA
-    assert load.soft <= PER_MINUTE
+    assert load.soft <= PER_MINUTE + forgotten
     assert load.longest_s < 2 * DEADLINE_S + SLACK_S
 
 
@@ -172,7 +172,7 @@ async def test_a_killed_redis_closes_quotas_until_the_gateways_have_put_back_wha
         load.server.start()
         hard = load.hard_after
         await load.until(lambda: load.hard_after > hard + 5 or load.refused > 0)
-        judge(load)
+        judge(load, forgotten=PER_MINUTE // 2)
         await stop_clients(load)
         assert load.spent <= await load.used()
 
@@ -186,5 +186,5 @@ async def test_an_emptied_redis_gets_back_what_the_gateways_saw() -> None:
         await load.until(lambda: load.hard_after > hard + 5 or load.refused > 0)
         await load.until(lambda: load.refused > 10)
         await stop_clients(load)
-        judge(load)
+        judge(load, forgotten=PER_MINUTE // 2)
         assert load.spent <= await load.used()

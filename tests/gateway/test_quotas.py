@@ -15,12 +15,13 @@ from fairlead_contract.errors import LimiterUnavailable, QuotaExhausted, RateLim
 from fairlead_contract.tenants import Limits
 from fairlead_gateway.call import rewrite
 from fairlead_gateway.costs import BILLION, Cost, money, unpriced
+from fairlead_gateway.endpoints import Dialect
 from fairlead_gateway.envelope import render
 from fairlead_gateway.limit_store import DAY_S, GENERATION, LimitStore, Settlement
 from fairlead_gateway.limits import Limiter, LimitExceeded, Outcome, Reservation, WhenRedisLost
 from fairlead_gateway.redis_address import RedisAddress
 from fairlead_gateway.redis_link import RedisLink
-from fairlead_gateway.usage import Usage
+from fairlead_gateway.usage import Usage, usage_in
 from fairlead_gateway.windows import Charge
 from tests.gateway.builders import ACME, GLOBEX, call, lost_redis, route, tenant_directory
 from tests.gateway.support.limit_model import LimitModel
@@ -254,6 +255,53 @@ async def test_nothing_stays_in_redis_for_ever(redis: Redis, link: RedisLink) ->
     await limits.reserve(ACME, route(), call(max_tokens=10))
     forever = [key for key in await redis.keys("*") if await redis.ttl(key) < 0]
     assert forever == [GENERATION.encode()]
+
+
+async def test_an_emptied_redis_is_told_what_went_through_in_the_last_minute(redis: Redis, link: RedisLink) -> None:
+    """FLUSHALL does not refill a limit per minute that is used up."""
+    limits = await limiter(link, acme=Limits(requests_per_minute=3))
+    for _ in range(3):
+        await limits.reserve(ACME, route(), call())
+    await redis.flushall()
+    await limits.keeper.beat()
+    with pytest.raises(RateLimited, match="0 left, 1 needed"):
+        await limits.reserve(ACME, route(), call())
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        pytest.param(
+            b'{"usage": {"prompt_tokens": 9, "completion_tokens": 50, "completion_tokens_details": '
+            b'{"reasoning_tokens": 40}}}',
+            id="reasoning",
+        ),
+        pytest.param(
+            b'{"response": {"usage": {"input_tokens": 9, "output_tokens": 50, "output_tokens_details": '
+            b'{"reasoning_tokens": 40}}}}',
+            id="the Responses API",
+        ),
+    ],
+)
+async def test_reasoning_and_the_responses_api_settle_to_what_the_engine_counted(
+    redis: Redis, link: RedisLink, usage: bytes
+) -> None:
+    """Tokens that nobody sees are charged as those that are seen, once, and no API settles to nothing."""
+    limits = await limiter(link, acme=per_day(1000))
+    reservation = await limits.reserve(ACME, route(), call(max_tokens=50))
+    await limits.settle(reservation, usage_in(usage, Dialect.RESPONSES), Outcome.COMPLETED)
+    assert await used_today(redis, "tenant:acme:tokens-day") == 59
+
+
+async def test_an_image_in_the_prompt_is_reserved_by_its_bytes(link: RedisLink) -> None:
+    """No picture's tokens can pass a quota unreserved: each byte of its encoding counts until it is settled."""
+    limits = await limiter(link, acme=per_day(10_000))
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 6000}}
+    messages = [{"role": "user", "content": [{"type": "text", "text": "What is this?"}, image]}]
+    reservation = await limits.reserve(ACME, route(), call(messages=messages, max_tokens=10))
+    assert reservation.charges[0].cost > 6000
+    with pytest.raises(QuotaExhausted):
+        await limits.reserve(ACME, route(), call(messages=messages, max_tokens=10))
 
 
 STEPS = st.lists(

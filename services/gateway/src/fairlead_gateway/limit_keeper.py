@@ -1,10 +1,11 @@
 """Reminds Redis, every two seconds, of what it must know of this gateway.
 
 That requests still run (a gateway that has died says so no more, and its share of a parallel limit is free again when
-the leases end), what was used of the day if Redis has been emptied, and settlements that did not reach it.
+the leases end), what was used of the minute and the day if Redis has been emptied, and settlements that did not reach it.
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 from fairlead_gateway.limit_store import LimitStore
@@ -15,10 +16,17 @@ BEAT_S: Final = 2.0
 
 
 class LimitKeeper:
-    """Keeps Redis' picture of this gateway true."""
+    """Keeps Redis' picture of this gateway true.
 
-    def __init__(self, store: LimitStore, reservations: OpenReservations) -> None:
+    Args:
+        charged: Tells what this gateway has let through in the last minute, per window.
+    """
+
+    def __init__(
+        self, store: LimitStore, reservations: OpenReservations, charged: Callable[[], list[tuple[str, int]]]
+    ) -> None:
         self._store = store
+        self._charged = charged
         self._open = reservations
 
     async def run(self, *, interval_s: float = BEAT_S) -> None:
@@ -31,7 +39,8 @@ class LimitKeeper:
         """Remind Redis once; where it is lost, the next time will do."""
         try:
             unmarked = any(not settlement.unsure for settlement in self._open.unsettled)
-            await self._store.restore(self._open.marks, again=unmarked)
+            if await self._store.restore(self._open.marks, again=unmarked):
+                await self._store.recharge(self._charged())
             await self._store.renew(self._open.leases)
             await self._settle()
         except RedisLost:

@@ -14,7 +14,7 @@ from fairlead_gateway.windows import WINDOW_S, BucketState, Charge, Decision
 DAY_S: Final = 86_400
 LEASE_S: Final = 15.0
 RESTORE_S: Final = 5
-RENEWED_AT_ONCE: Final = 500
+WRITTEN_AT_ONCE: Final = 500
 GENERATION: Final = f"{KEY_PREFIX}generation"
 RESTORED: Final = f"{KEY_PREFIX}restored"
 
@@ -119,12 +119,15 @@ class LimitStore:
             RedisLost: Redis does not answer.
         """
         for key, ids in running.items():
-            for start in range(0, len(ids), RENEWED_AT_ONCE):
-                some = ids[start : start + RENEWED_AT_ONCE]
+            for start in range(0, len(ids), WRITTEN_AT_ONCE):
+                some = ids[start : start + WRITTEN_AT_ONCE]
                 await self._redis.run_script(_RENEW, [key], [self._lease_ms, len(some), *some])
 
-    async def restore(self, open_: Mapping[str, int], *, again: bool = False) -> None:
+    async def restore(self, open_: Mapping[str, int], *, again: bool = False) -> bool:
         """Put back what was seen of today, and the marks of open reservations, if Redis has lost them.
+
+        Returns:
+            Whether Redis was emptied since the last time.
 
         Args:
             open_: Slots of reservations by id.
@@ -135,14 +138,27 @@ class LimitStore:
         """
         generation = await self._redis.run("GET", GENERATION)
         if generation is not None and generation == self._generation and not again:
-            return
+            return False
         arguments: list[str | int] = [self._restore_s, len(open_)]
         for id_, slot in open_.items():
             arguments += (id_, slot)
         for seen in self._seen.values():
             arguments += (seen.at_us, seen.used, (seen.day + 2) * DAY_S)
         keys = [GENERATION, RESTORED, self._open, *self._seen]
-        self._generation = await self._redis.run_script(_RESTORE, keys, arguments)
+        before, self._generation = self._generation, await self._redis.run_script(_RESTORE, keys, arguments)
+        return before is not None and before != self._generation
+
+    async def recharge(self, windows: Sequence[tuple[str, int]]) -> None:
+        """Charge windows now with what this gateway let through in the last minute, for Redis has forgotten it.
+
+        Raises:
+            RedisLost: Redis does not answer.
+        """
+        for start in range(0, len(windows), WRITTEN_AT_ONCE):
+            some = windows[start : start + WRITTEN_AT_ONCE]
+            await self.settle(
+                Settlement("", 0, hard=False, changes=tuple([Charge(key, 0, used) for key, used in some]))
+            )
 
     def _see(self, charges: Sequence[Charge], used: Sequence[int], slot: int, now_s: int, micros: int) -> None:
         day, today = slot // DAY_S, now_s // DAY_S

@@ -79,7 +79,7 @@ class Limiter:
         self._clock = clock
         self._local = LocalWindows(window_s)
         self._open = OpenReservations()
-        self.keeper = LimitKeeper(self._store, self._open)
+        self.keeper = LimitKeeper(self._store, self._open, lambda: self._local.charged(self._now_ms()))
 
     async def reserve(self, principal: Principal, route: Route, call: Call) -> Reservation:
         """Charge a request to every limit that it falls under, or to none.

@@ -133,6 +133,12 @@ class LocalWindows:
             self._window(charge.key, slot).add(slot, charge.cost)
         return slot
 
+    def charged(self, now_ms: int) -> list[tuple[str, int]]:
+        """Return every bucket that has something charged, and how much."""
+        for window in self._buckets.values():
+            window.advance(now_ms // 1000)
+        return [(key, window.used) for key, window in self._buckets.items() if window.used > 0]
+
     def settle(self, slot: int, differences: Sequence[tuple[str, int]], now_ms: int) -> None:
         """Give back, or charge now, used minus reserved of each bucket."""
         for key, difference in differences:
