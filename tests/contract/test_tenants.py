@@ -20,6 +20,18 @@ def test_smallest_limit_holds() -> None:
     assert tenants.limits_of("acme") == Limits(requests_per_minute=5, tokens_per_minute=1000)
 
 
+def test_every_limit_can_be_declared_and_the_smallest_of_each_holds() -> None:
+    """Quotas and parallel requests follow the rule of the limits per minute; money may be whole or not."""
+    text = """
+plans:
+  default: {parallelRequests: 32, tokensPerDay: 5000000, costPerDay: 20}
+tenants:
+  acme: {plan: default, limits: {tokensPerDay: 1000, costPerDay: 0.5}}
+"""
+    limits = parse_tenants(text, where="tenants.yaml").limits_of("acme")
+    assert limits == Limits(parallel_requests=32, tokens_per_day=1000, cost_per_day=0.5)
+
+
 @pytest.mark.parametrize(
     "text, words",
     [
@@ -28,6 +40,8 @@ def test_smallest_limit_holds() -> None:
         ("plans: {a: {rpm: 1}}\ntenants: {}", "plans.a.rpm: is not a known field"),
         ("plans: {a: {requestsPerMinute: '1'}}\ntenants: {}", "without quotes"),
         ("plans: {a: {requestsPerMinute: 0}}\ntenants: {}", "at least 1"),
+        ("plans: {a: {costPerDay: 0}}\ntenants: {}", "plans.a.costPerDay"),
+        ("plans: {a: {parallelRequests: 1.5}}\ntenants: {}", "plans.a.parallelRequests"),
         ("plans: {a: {}}\ntenants: {'A B': {plan: a}}", "form"),
         ("plans: {a: {}}\ntenants: {b: {}}", "tenants.b.plan: is missing"),
         ("plans: [", "not valid YAML"),
