@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -106,12 +106,10 @@ async def test_no_quota_is_exceeded_and_all_is_settled(redis: Redis, gateways: l
     assert checker.spent > 140_000
 
 
-Store = Callable[..., Awaitable[Any]]
-
-
 async def test_the_checker_sees_a_double_charge(redis: Redis, gateways: list[Limiter]) -> None:
     """One reservation of hundreds that is charged twice is found."""
-    once, seeded = gateways[0]._store.reserve, []
+    once = gateways[0]._store.reserve
+    seeded: list[Decision] = []
 
     async def reserve(charges: list[Charge], **named: Any) -> Decision:
         if len(seeded) < 1:
@@ -126,7 +124,8 @@ async def test_the_checker_sees_a_double_charge(redis: Redis, gateways: list[Lim
 
 async def test_the_checker_sees_a_lost_refund(redis: Redis, gateways: list[Limiter]) -> None:
     """One settlement of hundreds that does not happen is found."""
-    once, seeded = gateways[0]._store.settle, []
+    once = gateways[0]._store.settle
+    seeded: list[Settlement] = []
 
     async def settle(settlement: Settlement) -> int:
         if len(seeded) < 1:

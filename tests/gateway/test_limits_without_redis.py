@@ -147,7 +147,7 @@ async def read_only(load: Load) -> None:
 async def test_while_redis_does_not_answer_quotas_are_closed_and_soft_limits_go_on(
     fault: Callable[[Load], Coroutine[Any, Any, None]],
 ) -> None:
-    """Stalled, stopped or read-only for a second: quotas answer 503, limits per minute a share, and it ends by itself."""
+    """Stalled, stopped or read-only for a second: quotas answer 503, soft limits go on, and it ends by itself."""
     async with under_load() as load:
         await fault(load)
         await load.until(lambda: load.closed > 5)

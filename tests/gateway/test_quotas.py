@@ -137,8 +137,8 @@ async def test_a_request_across_midnight_settles_in_the_day_in_which_it_reserved
     await redis.hset(store._open, reservation.id, now - DAY_S)
     await redis.set(f"{key}:{today - 1}", 1000)
     await limits.settle(reservation, Usage(5, 7), Outcome.COMPLETED)
-    assert int(await redis.get(f"{key}:{today}")) == PROMPT_BOUND + 200
-    assert int(await redis.get(f"{key}:{today - 1}")) == 1000 - (PROMPT_BOUND + 200) + 12
+    assert int(await redis.get(f"{key}:{today}") or 0) == PROMPT_BOUND + 200
+    assert int(await redis.get(f"{key}:{today - 1}") or 0) == 1000 - (PROMPT_BOUND + 200) + 12
 
 
 async def test_money_is_counted_exactly(redis: Redis, link: RedisLink) -> None:

@@ -1,7 +1,8 @@
 """Reminds Redis, every two seconds, of what it must know of this gateway.
 
 That requests still run (a gateway that has died says so no more, and its share of a parallel limit is free again when
-the leases end), what was used of the minute and the day if Redis has been emptied, and settlements that did not reach it.
+the leases end), what was used of the minute and the day if Redis has been emptied, and settlements that did not reach
+it.
 """
 
 import asyncio
