@@ -31,6 +31,18 @@ def test_prices_are_read_as_they_are_written() -> None:
     assert tenants.prices["demo"].cached_input is None
 
 
+def test_every_limit_can_be_declared_and_the_smallest_of_each_holds() -> None:
+    """Quotas and parallel requests follow the rule of the limits per minute; money may be whole or not."""
+    text = """
+plans:
+  default: {parallelRequests: 32, tokensPerDay: 5000000, costPerDay: 20}
+tenants:
+  acme: {plan: default, limits: {tokensPerDay: 1000, costPerDay: 0.5}}
+"""
+    limits = parse_tenants(text, where="tenants.yaml").limits_of("acme")
+    assert limits == Limits(parallel_requests=32, tokens_per_day=1000, cost_per_day=0.5)
+
+
 @pytest.mark.parametrize(
     "text, words",
     [
@@ -39,6 +51,8 @@ def test_prices_are_read_as_they_are_written() -> None:
         ("plans: {a: {rpm: 1}}\ntenants: {}", "plans.a.rpm: is not a known field"),
         ("plans: {a: {requestsPerMinute: '1'}}\ntenants: {}", "without quotes"),
         ("plans: {a: {requestsPerMinute: 0}}\ntenants: {}", "at least 1"),
+        ("plans: {a: {costPerDay: 0}}\ntenants: {}", "plans.a.costPerDay"),
+        ("plans: {a: {parallelRequests: 1.5}}\ntenants: {}", "plans.a.parallelRequests"),
         ("plans: {a: {}}\ntenants: {'A B': {plan: a}}", "form"),
         ("plans: {a: {}}\ntenants: {b: {}}", "tenants.b.plan: is missing"),
         ("plans: {a: {}}\ntenants: {b: {plan: a, grants: {routes: [chta]}}}", "'chta' is no route; write 'chat'"),
@@ -50,6 +64,7 @@ def test_prices_are_read_as_they_are_written() -> None:
         ("plans: {}\ntenants: {}\nprices: {demo: {input: .nan, output: 1}}", "finite number"),
         ("plans: {}\ntenants: {}\nprices: {demo: {input: 0.0000000001, output: 1}}", "9 decimal places"),
         ("plans: {}\ntenants: {}\nprices: {demo: {input: 1, output: 1, cachedinput: 1}}", "write 'cachedInput'"),
+        ("plans: {}\ntenants: {}\nprices: {demo: {input: 1, cachedInput: 2, output: 1}}", "at most the price of input"),
         ("plans: {}\ntenants: {}\nprices: {'org/Demo': {input: 1, output: 1}}", "form"),
     ],
 )

@@ -29,7 +29,7 @@ async def test_a_token_gives_a_principal_with_the_tenants_plan() -> None:
 async def test_an_api_key_gives_a_principal_with_its_id() -> None:
     """A key names its tenant, its purpose and itself."""
     keys = {RECORD.id: RECORD}
-    expected = Principal("acme", "default", "ci", RECORD.id, (ALL,))
+    expected = Principal("acme", "default", "ci", RECORD.id, grants=(ALL,))
     assert await authenticator(keys=keys).authenticate(bearer(API_KEY)) == expected
 
 

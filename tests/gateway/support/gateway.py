@@ -20,11 +20,13 @@ plans:
   default: {}
   small: {requestsPerMinute: 2}
   large: {tokensPerMinute: 1000000}
+  daily: {tokensPerDay: 400, parallelRequests: 2}
 tenants:
   acme: {plan: default}
   globex: {plan: default}
   tiny: {plan: small}
   counted: {plan: large}
+  daily: {plan: daily}
 """
 
 

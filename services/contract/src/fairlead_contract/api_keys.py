@@ -14,6 +14,7 @@ from typing import Annotated, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from fairlead_contract.grants import SCOPE_PATTERN
+from fairlead_contract.tenants import Limits
 
 KEY_PATTERN = re.compile(r"fl-(?P<id>[0-9a-f]{12})-(?P<secret>[A-Za-z0-9_-]{43})")
 
@@ -46,6 +47,7 @@ class KeyRecord(BaseModel):
         default=(), description="What narrows the tenant's grants; empty narrows nothing."
     )
     retired: tuple[RetiredSecret, ...] = Field(default=(), description="What the key was before it was rotated.")
+    limits: Limits = Field(default_factory=Limits, description="Of this key alone, besides its tenant's.")
 
     def is_active(self, now: datetime) -> bool:
         """Return whether the key opens anything at an aware time."""

@@ -15,7 +15,8 @@ FairleadError
 ├── RequestTooLarge          413
 ├── UnsupportedMediaType     415
 ├── HeadersTooLarge          431
-├── RateLimited              429  the client's own quota
+├── RateLimited              429  the client's own limit
+│   └── QuotaExhausted       429  of the day; no retry before it ends
 ├── ManifestError            422  one line per mistake
 ├── NameTaken                409
 ├── SourceNeedsCluster       422
@@ -131,6 +132,11 @@ class RateLimited(FairleadError):
     code = "rate_limit_exceeded"
     http_status = 429
     retryable = True
+
+
+class QuotaExhausted(RateLimited):
+    code = "insufficient_quota"
+    retryable = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,12 @@ Prices are per million tokens, in whatever currency the installation counts in, 
 """
 
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
+
+from fairlead_contract.mistakes import mistake
 
 PerMillion = Annotated[Decimal, Field(ge=0, le=1_000_000, decimal_places=9, allow_inf_nan=False)]
 
@@ -29,3 +31,10 @@ class Price(BaseModel):
     input: PerMillion
     cached_input: PerMillion | None = None
     output: PerMillion
+
+    @model_validator(mode="after")
+    def _cached_is_no_dearer(self) -> Self:
+        """A quota is reserved at the price of fresh input, which must be an upper bound."""
+        if self.cached_input is not None and self.cached_input > self.input:
+            raise mistake("is more than input", "write at most the price of input", at="cachedInput")
+        return self

@@ -1,7 +1,7 @@
 """Tenants and plans, declared in one YAML file.
 
     plans:
-      default: {requestsPerMinute: 600, tokensPerMinute: 200000}
+      default: {requestsPerMinute: 600, tokensPerMinute: 200000, parallelRequests: 32, costPerDay: 20.0}
     tenants:
       local: {plan: default}
       acme: {plan: default, limits: {requestsPerMinute: 5}, grants: {models: [demo], routes: [chat, models]}}
@@ -12,7 +12,7 @@ A limit that is absent is no limit. Where a plan, a tenant and a model each set 
 Prices are per million tokens, by ModelDeployment; the use of a model without one is counted, but not priced.
 """
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
@@ -34,20 +34,34 @@ class _Declared(BaseModel):
 
 
 class Limits(_Declared):
-    """Per-minute limits; None is no limit."""
+    """How much may be used; None is no limit. Those per day are hard quotas, the others soft limits."""
 
     requests_per_minute: int | None = Field(default=None, ge=1, le=10_000_000)
     tokens_per_minute: int | None = Field(default=None, ge=1, le=1_000_000_000_000)
+    parallel_requests: int | None = Field(
+        default=None, ge=1, le=1_000_000, description="Requests that run at the same time."
+    )
+    tokens_per_day: int | None = Field(
+        default=None,
+        ge=1,
+        le=1_000_000_000_000,
+        description="Tokens of prompt and answer in a day of UTC; never exceeded.",
+    )
+    cost_per_day: float | None = Field(
+        default=None,
+        ge=0.000001,
+        le=1_000_000,
+        description="Money spent in a day of UTC, in the currency of `prices`; never exceeded.",
+    )
 
     def smallest(self, other: "Limits") -> "Limits":
         """Return, per limit, the smaller of the two that are set."""
-        return Limits(
-            requests_per_minute=_smaller(self.requests_per_minute, other.requests_per_minute),
-            tokens_per_minute=_smaller(self.tokens_per_minute, other.tokens_per_minute),
-        )
+        names = type(self).model_fields
+        both = {name: (getattr(self, name), getattr(other, name)) for name in names}
+        return Limits(**{name: _smaller(*limits) for name, limits in both.items()})
 
 
-def _smaller(one: int | None, other: int | None) -> int | None:
+def _smaller(one: Any, other: Any) -> Any:  # noqa: ANN401 - integers and amounts of money alike
     return min((limit for limit in (one, other) if limit is not None), default=None)
 
 

@@ -17,11 +17,12 @@ from urllib.parse import parse_qsl
 
 from fairlead_contract.errors import IdentityUnavailable, Unauthenticated
 from fairlead_contract.grants import Grants, narrowing
+from fairlead_contract.tenants import Limits
 from fairlead_gateway.headers import Headers, values
 from fairlead_gateway.jwt_tokens import KeyMissing, TokenVerifier
 from fairlead_gateway.key_ring import KeyRing
 from fairlead_gateway.key_source import COOL_DOWN_S
-from fairlead_gateway.principal import Principal
+from fairlead_gateway.principal import NO_LIMITS, Principal
 from fairlead_gateway.tenants import TenantDirectory
 from fairlead_gateway.token_claims import Claims
 from fairlead_gateway.token_form import InvalidToken
@@ -110,7 +111,10 @@ class Authenticator:
         record = self._keys.find(key, now=datetime.fromtimestamp(self._clock(), UTC))
         if record is None:
             return None
-        return self._principal(record.tenant, record.name or record.id, narrowing(record.scopes), key_id=record.id)
+        scopes = narrowing(record.scopes)
+        return self._principal(
+            record.tenant, record.name or record.id, scopes, key_id=record.id, key_limits=record.limits
+        )
 
     def _of_token(self, token: str) -> Principal | None:
         now = self._clock()
@@ -140,14 +144,23 @@ class Authenticator:
             return None
 
     def _principal(
-        self, tenant: str, subject: str, scopes: Grants | None, *, key_id: str | None = None, is_admin: bool = False
+        self,
+        tenant: str,
+        subject: str,
+        scopes: Grants | None,
+        *,
+        key_id: str | None = None,
+        key_limits: Limits = NO_LIMITS,
+        is_admin: bool = False,
     ) -> Principal | None:
         declared = self._tenants.find(tenant)
         if declared is None:
             log.info("tenant %s is not declared or is disabled", tenant)
             return None
         grants = (declared.grants,) if scopes is None else (declared.grants, scopes)
-        return Principal(tenant, declared.plan, subject, key_id=key_id, grants=grants, is_admin=is_admin)
+        return Principal(
+            tenant, declared.plan, subject, key_id=key_id, key_limits=key_limits, grants=grants, is_admin=is_admin
+        )
 
 
 def _credential(headers: Headers) -> str:

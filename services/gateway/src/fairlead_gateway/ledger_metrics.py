@@ -8,7 +8,7 @@ from prometheus_client.registry import Collector
 from typing_extensions import override
 
 from fairlead_contract import telemetry
-from fairlead_gateway.prices import BILLION
+from fairlead_gateway.costs import BILLION
 
 
 class CostMetric(Collector):

@@ -127,7 +127,7 @@ class GatewayMetrics:
         self._requests.labels(model or NONE, route, str(code), shown).inc()
 
     def limited(self, scope: str, unit: str) -> None:
-        """Count a request that a limit refused; scope is tenant or model, unit is requests or tokens."""
+        """Count a request that a limit refused; scope is tenant, key or model, unit is one of `buckets.KINDS`."""
         self._limited.labels(scope, unit).inc()
 
     def cache(self, result: str) -> None:

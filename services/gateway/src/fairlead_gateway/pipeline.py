@@ -180,7 +180,8 @@ async def send(inference: Inference, services: Services) -> None:
     inference.delivery = relay.delivery
     tokens_per_event = _tokens_per_event(call, services.pace)
     relay.delivery.tokens_per_event = tokens_per_event
-    body = rewrite(call, route, services.salts.of(inference.principal.tenant), tokens_per_event)
+    salt, answer_bound = services.salts.of(inference.principal.tenant), inference.reservation.answer_bound
+    body = rewrite(call, route, salt, tokens_per_event=tokens_per_event, answer_bound=answer_bound)
     inference.record.queue_s = _now() - inference.request.received_at
     try:
         await services.sender.send(route, endpoint, inference.request, body, relay, stream=call.stream)

@@ -11,10 +11,10 @@ from typing import Final
 
 from fairlead_contract.prices import Price
 from fairlead_contract.tenants import Tenants
+from fairlead_gateway.costs import BILLION
 from fairlead_gateway.usage import Usage
 from fairlead_gateway.watch import WatchedFile
 
-BILLION: Final = 1_000_000_000
 MILLION: Final = 1_000_000
 
 

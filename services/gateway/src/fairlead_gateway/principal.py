@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from fairlead_contract.errors import PermissionDenied
 from fairlead_contract.grants import Grants
+from fairlead_contract.tenants import Limits
+
+NO_LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +19,7 @@ class Principal:
         subject: The person or program inside the tenant: a token's `sub`, or the name of an API key.
         key_id: Id of the API key, or None where a token was used.
         grants: What the tenant may use, and what the credential's scopes narrow it to; all of them must allow.
+        key_limits: How much the API key may use, besides its tenant's limits.
         is_admin: Whether the caller may see what concerns other tenants.
     """
 
@@ -23,6 +27,7 @@ class Principal:
     plan: str
     subject: str
     key_id: str | None = None
+    key_limits: Limits = NO_LIMITS
     grants: tuple[Grants, ...] = ()
     is_admin: bool = False
 

@@ -174,12 +174,22 @@ async def _open_services(
         on_retry=metrics.retried,
     )
     stack.callback(pool.close)
+    prices = PriceList(files.tenants)
+    limiter = Limiter(
+        counters,
+        tenants,
+        when_lost=settings.when_redis_lost,
+        gateways=settings.gateways,
+        cost=lambda model, usage: prices.cost(model, usage) or 0,
+    )
+    keeping = asyncio.create_task(limiter.keeper.run())
+    stack.callback(keeping.cancel)
     return Services(
         authenticator=Authenticator(
             TokenVerifier(_open_issuers(settings, files, metrics, stack)), KeyRing(files.keys, pepper), tenants
         ),
         catalog=Catalog(files.routes),
-        limiter=Limiter(counters, tenants, when_lost=settings.when_redis_lost, gateways=settings.gateways),
+        limiter=limiter,
         cache=ResponseCache(
             answers,
             _derived(pepper, "response-cache"),
@@ -192,7 +202,7 @@ async def _open_services(
         observer=Observer(
             metrics,
             access_log() if settings.access_log else None,
-            prices=PriceList(files.tenants),
+            prices=prices,
             ledger=ledger.append,
         ),
     )

@@ -72,7 +72,7 @@ class GatewaySettings(BaseSettings):
     redis_url_file: Path | None = Field(
         None, title="Redis URL file", description="File that holds the Redis URL, where it carries a password."
     )
-    redis_deadline_s: float = _seconds(0.5, "Redis deadline", "Longest time that a request waits for Redis.")
+    redis_deadline_s: float = _seconds(0.1, "Redis deadline", "Longest time that a request waits for Redis.")
     when_redis_lost: WhenRedisLost = Field(
         WhenRedisLost.LOCAL,
         title="Without Redis",
