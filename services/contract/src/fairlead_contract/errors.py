@@ -25,8 +25,10 @@ FairleadError
 │   ├── Overloaded           503
 │   └── LimiterUnavailable   503
 ├── UpstreamFailed           502
+│   ├── AnswerTooLarge       502  the request asked for more than the gateway holds
 │   └── EngineDied           502  also in the middle of a stream
 ├── UpstreamTimeout          504
+│   └── AnswerTooLong        504  the request asked for more than its time
 ├── EngineStartFailed        500
 ├── DownloadFailed           500
 └── InternalError            500
@@ -194,6 +196,11 @@ class UpstreamFailed(FairleadError):
     retryable = True
 
 
+class AnswerTooLarge(UpstreamFailed):
+    code = "answer_too_large"
+    retryable = False
+
+
 class EngineDied(UpstreamFailed):
     code = "engine_died"
 
@@ -202,6 +209,11 @@ class UpstreamTimeout(FairleadError):
     code = "upstream_timeout"
     http_status = 504
     retryable = True
+
+
+class AnswerTooLong(UpstreamTimeout):
+    code = "answer_too_long"
+    retryable = False
 
 
 class EngineStartFailed(FairleadError):

@@ -18,6 +18,7 @@ class Delivery:
         first_byte_at: Event-loop time in seconds of the first delivered byte, or None.
         content_type: Of the answer.
         error_code: Code of the error that ended a stream, "" where none did.
+        idle: Whether no engine has worked for it.
         kept: The delivered bytes where they are wanted for the cache, else None.
     """
 
@@ -28,6 +29,7 @@ class Delivery:
     first_byte_at: float | None = None
     content_type: str = ""
     error_code: str = ""
+    idle: bool = False
     kept: list[bytes] | None = None
 
     def settled_usage(self, *, prompt_estimate: int, opening_frames: int) -> Usage | None:
@@ -47,6 +49,8 @@ class Delivery:
         """
         if self.outcome is Outcome.COMPLETED:
             return self.usage
+        if self.idle:
+            return Usage(0, 0)
         if self.first_byte_at is None or self.outcome is Outcome.CACHED:
             return None
         prompt = self.usage.prompt_tokens if self.usage is not None else prompt_estimate
