@@ -179,6 +179,24 @@ async def test_a_request_that_waits_upstream_stays_there(holding: Gateway, model
     assert (model.requests, model.knocks) == (1, 0)
 
 
+async def test_no_stream_where_one_was_begun_is_an_error_event(holding: Gateway, model: Model) -> None:
+    """An answer in one piece cannot go into a stream whose head is out."""
+    late = asyncio.Event()
+
+    async def whole(seen: Seen, line: Line) -> None:
+        await late.wait()
+        await whole_answer(seen, line)
+
+    model.there, model.answer = True, whole
+    async with holding.wire() as wire:
+        await posted(wire, holding, stream=True)
+        await wire.head()
+        late.set()
+        body = b"".join([piece async for piece in wire.pieces()])
+    assert b'"code":"upstream_failed"' in body
+    assert DONE not in body
+
+
 async def test_a_client_that_leaves_is_held_no_longer(holding: Gateway, model: Model) -> None:
     """Nobody knocks for a client that has gone, and it is charged nothing."""
     async with holding.wire() as wire:

@@ -84,8 +84,8 @@ class Model:
         finally:
             self.pending -= 1
 
-    def holding(self, **rules: float) -> Holding:
-        return Holding(self.knock, HoldRules(**rules), on_held=lambda _, count: self.held.append(count))
+    def holding(self, *, waiting: int = 1000) -> Holding:
+        return Holding(self.knock, HoldRules(waiting=waiting), on_held=lambda _, count: self.held.append(count))
 
 
 class Held:

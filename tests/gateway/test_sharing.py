@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from tests.gateway.support.frames import CHAT, CHAT_STREAM, CHAT_VISIBLE
+from tests.gateway.builders import ACME
+from tests.gateway.support.frames import CHAT, CHAT_STREAM, CHAT_VISIBLE, chat_chunk
 from tests.gateway.support.gateway import Gateway, chat
 from tests.gateway.support.upstream import Line, Seen, Upstream, whole_answer
 from tests.gateway.support.wire import Answer
@@ -51,7 +52,7 @@ async def following(gateway: Gateway, count: int) -> None:
     async with asyncio.timeout(PATIENCE_S):
         while len(gateway.runtime.edge.requests) < count:  # noqa: ASYNC110 - requests that arrive tell nobody
             await asyncio.sleep(0.01)
-        await gateway.runtime.services.cache.get("fairlead:cache:none", None)  # type: ignore[arg-type] - a round trip
+        await gateway.runtime.services.cache.get("fairlead:cache:none", ACME)  # one round trip later
 
 
 def ask(gateway: Gateway, count: int, document: Any = QUESTION, **options: Any) -> list[asyncio.Task[Answer]]:
@@ -150,6 +151,27 @@ async def test_the_next_takes_over_from_a_broken_stream(gateway: Gateway, upstre
     slow.go()
     bodies = Counter(answer.body == CHAT_VISIBLE for answer in await asyncio.gather(*tasks))
     assert (bodies, len(upstream.seen)) == ({False: 1, True: 4}, 2)
+
+
+async def test_the_next_takes_over_from_a_leader_that_reads_slowly(gateway: Gateway, upstream: Upstream) -> None:
+    """Nobody waits for an answer that is held up by another's client."""
+
+    async def endless(_: Seen, line: Line) -> None:
+        await line.begin_stream()
+        while True:
+            await line.piece(chat_chunk("x" * 60_000))
+
+    slow = Slow(upstream, endless, lambda _, line: line.stream([CHAT_STREAM]))
+    async with gateway.wire(buffered=1024) as leader:
+        await leader.post(CHAT_PATH, json.dumps({**QUESTION, "stream": True}).encode(), token=gateway.token())
+        await slow.asked(1)
+        tasks = ask(gateway, 2, {**QUESTION, "stream": True})
+        await following(gateway, 3)
+        slow.go()
+        await slow.asked(2)
+        slow.go()
+        assert {answer.body for answer in await asyncio.gather(*tasks)} == {CHAT_VISIBLE}
+    assert len(upstream.seen) == 2
 
 
 async def test_a_mistake_in_the_question_is_told_to_all(gateway: Gateway, upstream: Upstream) -> None:

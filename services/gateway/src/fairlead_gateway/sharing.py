@@ -59,9 +59,9 @@ def step_back(inference: "Inference", services: "Services") -> None:
 async def _follow(inference: "Inference", services: "Services", key: str) -> CachedAnswer | None:
     inference.begin_waiting(services)
     follower: Follower = Waiter(inference.reply)
-    left_s = inference.ends_at(services) - asyncio.get_running_loop().time()
+    inference.deadline_at = ends_at = inference.ends_at(services)
     try:
-        return await services.resilience.flights.follow(key, follower, left_s)
+        return await services.resilience.flights.follow(key, follower, ends_at - asyncio.get_running_loop().time())
     except TimeoutError:
         raise UpstreamTimeout(
             "The same question is under way and was not answered in time. Retry shortly.", retry_after_s=RETRY_S

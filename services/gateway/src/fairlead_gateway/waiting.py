@@ -38,6 +38,7 @@ class Waiter(Generic[Value]):
         """End the wait with an error."""
         if not self._future.done():
             self._future.set_exception(error)
+            self._future.exception()  # nobody may be there to hear it, and that is no news for a log
 
     async def wait(self, timeout_s: float) -> Value:
         """Wait for `resolve`.
