@@ -28,8 +28,10 @@ FairleadError
 │   ├── LedgerUnavailable    503
 │   └── IdentityUnavailable  503  a token's issuer does not give its keys
 ├── UpstreamFailed           502
+│   ├── AnswerTooLarge       502  the request asked for more than the gateway holds
 │   └── EngineDied           502  also in the middle of a stream
 ├── UpstreamTimeout          504
+│   └── AnswerTooLong        504  the request asked for more than its time
 ├── EngineStartFailed        500
 ├── DownloadFailed           500
 └── InternalError            500
@@ -210,6 +212,11 @@ class UpstreamFailed(FairleadError):
     retryable = True
 
 
+class AnswerTooLarge(UpstreamFailed):
+    code = "answer_too_large"
+    retryable = False
+
+
 class EngineDied(UpstreamFailed):
     code = "engine_died"
 
@@ -218,6 +225,11 @@ class UpstreamTimeout(FairleadError):
     code = "upstream_timeout"
     http_status = 504
     retryable = True
+
+
+class AnswerTooLong(UpstreamTimeout):
+    code = "answer_too_long"
+    retryable = False
 
 
 class EngineStartFailed(FairleadError):

@@ -110,6 +110,18 @@ class GatewayMetrics:
         self._jwks = self._counter(
             telemetry.GATEWAY_JWKS_FETCHES, "Attempts to fetch an issuer's keys", ("issuer", "result")
         )
+        self._retries_refused = self._counter(
+            telemetry.GATEWAY_RETRIES_REFUSED, "Requests not sent again, for the retry budget was spent", ("model",)
+        )
+        self._circuit = Gauge(
+            telemetry.GATEWAY_CIRCUIT_OPEN,
+            "1 while a model's requests are refused because it failed, else 0",
+            ("model",),
+            registry=self.registry,
+        )
+        self._held = Gauge(
+            telemetry.GATEWAY_HELD, "Requests that wait for a model to start", ("model",), registry=self.registry
+        )
         self._calls: dict[tuple[str, str, str], CallMetrics] = {}
         self._tenants: set[str] = set()
 
@@ -131,7 +143,7 @@ class GatewayMetrics:
         self._limited.labels(scope, unit).inc()
 
     def cache(self, result: str) -> None:
-        """Count a look-up in the response cache: hit, miss, bypass or foreign."""
+        """Count a look-up in the response cache: hit, shared, miss, bypass or foreign."""
         counter = self._cache_by_result.get(result)
         if counter is None:
             counter = self._cache_by_result[result] = self._cache.labels(result)
@@ -152,6 +164,18 @@ class GatewayMetrics:
     def retried(self, model: str) -> None:
         """Count a request that was sent to another replica before its first byte."""
         self._retries.labels(model).inc()
+
+    def retry_refused(self, model: str) -> None:
+        """Count a request that was not sent again because the budget was spent."""
+        self._retries_refused.labels(model).inc()
+
+    def circuit(self, model: str, is_open: bool) -> None:  # noqa: FBT001 - the doors' callback
+        """Tell whether a model's circuit is open."""
+        self._circuit.labels(model).set(1 if is_open else 0)
+
+    def held(self, model: str, count: int) -> None:
+        """Tell how many requests are held for a model."""
+        self._held.labels(model).set(count)
 
     def render(self) -> bytes:
         """Return all metrics in Prometheus' text format."""

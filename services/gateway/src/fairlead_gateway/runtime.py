@@ -16,12 +16,17 @@ from fairlead_contract.tenants import Tenants
 from fairlead_gateway.app import create_app
 from fairlead_gateway.asgi import AsgiLane, Lifespan
 from fairlead_gateway.auth import Authenticator
+from fairlead_gateway.breaker import BreakerRules
 from fairlead_gateway.cache import CacheBounds, ResponseCache
 from fairlead_gateway.catalog import Catalog, RouteIndex, read_routes
 from fairlead_gateway.deadlines import Deadlines
+from fairlead_gateway.doors import DoorRules, Doors
 from fairlead_gateway.edge import Edge, EdgeLimits, Handler
 from fairlead_gateway.endpoints import ENDPOINTS, dialect_of
 from fairlead_gateway.envelope import render
+from fairlead_gateway.flights import Flights
+from fairlead_gateway.heartbeat import Heartbeats
+from fairlead_gateway.holding import Holding, HoldRules
 from fairlead_gateway.issuers import IssuerDirectory, local_issuer, read_issuers, source_opener
 from fairlead_gateway.jwt_tokens import TokenVerifier, read_token_key
 from fairlead_gateway.key_ring import KeyIndex, KeyRing, read_keys
@@ -38,6 +43,8 @@ from fairlead_gateway.pipeline import Pipeline, Services
 from fairlead_gateway.prices import PriceList
 from fairlead_gateway.redis_address import RedisAddress
 from fairlead_gateway.redis_link import RedisLink
+from fairlead_gateway.resilience import Resilience
+from fairlead_gateway.retry_budget import RetryRules
 from fairlead_gateway.scrape import scrape_lane
 from fairlead_gateway.sender import Sender, UpstreamTimes
 from fairlead_gateway.settings import GatewaySettings
@@ -73,8 +80,9 @@ class Runtime:
     metrics_port: int
 
     async def drain(self) -> None:
-        """Become not ready, let load balancers notice, then finish what is under way."""
+        """Become not ready, send away who waits for a model, let balancers notice, then finish what is under way."""
         self.draining.set()
+        self.services.resilience.close()
         await asyncio.sleep(self.settings.drain_notice_s)
         await self.edge.drain(limit_s=self.settings.longest_stream_s)
 
@@ -146,6 +154,7 @@ async def open_runtime(settings: GatewaySettings) -> AsyncIterator[Runtime]:
         stack.push_async_callback(scrape.drain, limit_s=0)
         edge = _edge(lanes(ENDPOINTS, Pipeline(services), AsgiLane(app)), settings, deadlines)
         stack.push_async_callback(edge.drain, limit_s=0)
+        stack.callback(services.resilience.close)
         metrics_port = await scrape.listen(settings.metrics_host, settings.metrics_port)
         port = await edge.listen(settings.host, settings.port)
         yield Runtime(settings, metrics, services, edge, draining, port, metrics_port)
@@ -172,6 +181,8 @@ async def _open_services(
         connect_timeout_s=settings.connect_timeout_s,
         idle_s=settings.upstream_idle_s,
         on_retry=metrics.retried,
+        on_retry_refused=metrics.retry_refused,
+        retries=RetryRules(settings.retry_share),
     )
     stack.callback(pool.close)
     prices = PriceList(files.tenants)
@@ -184,6 +195,7 @@ async def _open_services(
     )
     keeping = asyncio.create_task(limiter.keeper.run())
     stack.callback(keeping.cancel)
+    sender = Sender(pool, hop_root=read_token_key(settings.hop_key_file), times=_times(settings))
     return Services(
         authenticator=Authenticator(
             TokenVerifier(_open_issuers(settings, files, metrics, stack)), KeyRing(files.keys, pepper), tenants
@@ -198,13 +210,26 @@ async def _open_services(
         ),
         salts=TenantSalts(_derived(pepper, "prefix-cache")),
         pace=Pace(most=settings.tokens_per_event, files=PRESSURE_FILES),
-        sender=Sender(pool, hop_root=read_token_key(settings.hop_key_file), times=_times(settings)),
+        sender=sender,
         observer=Observer(
             metrics,
             access_log() if settings.access_log else None,
             prices=prices,
             ledger=ledger.append,
         ),
+        resilience=_resilience(settings, metrics, deadlines, sender),
+    )
+
+
+def _resilience(settings: GatewaySettings, metrics: GatewayMetrics, deadlines: Deadlines, sender: Sender) -> Resilience:
+    breaker = BreakerRules(settings.breaker_failures, settings.breaker_pause_s)
+    rules = HoldRules(settings.hold_stream_s, settings.hold_whole_s, settings.held_requests)
+    return Resilience(
+        flights=Flights(followers=settings.shared_waiters),
+        doors=Doors(DoorRules(settings.running_requests, breaker), on_circuit=metrics.circuit),
+        holding=Holding(sender.knock, rules, on_held=metrics.held),
+        heartbeats=Heartbeats(deadlines, silence_s=settings.stream_silence_s),
+        longest_s=settings.longest_stream_s,
     )
 
 

@@ -107,6 +107,25 @@ class GatewaySettings(BaseSettings):
     longest_stream_s: float = _seconds(
         600, "Longest stream", "Time in which an answer must be complete; drain waits as long."
     )
+    hold_stream_s: float = _seconds(
+        120, "Hold of streams", "Longest time that a stream waits for a model to start; 0 does not wait.", least=0
+    )
+    hold_whole_s: float = _seconds(
+        20, "Hold of whole answers", "Longest time that any other request waits for it; 0 does not wait.", least=0
+    )
+    held_requests: int = _count(1000, "Held requests", "Most requests that wait for one model; more get 503.")
+    stream_silence_s: float = _seconds(
+        5, "Stream silence", "Time after which a stream that has not begun gets its head and a comment, and again."
+    )
+    shared_waiters: int = _count(4096, "Shared waiters", "Most requests that wait for the answer to the same question.")
+    running_requests: int = _count(4096, "Running requests", "Most requests of one model at a time; more get 503.")
+    breaker_failures: int = _count(5, "Breaker", "Failures of a model in a row after which its requests get 503.")
+    breaker_pause_s: float = _seconds(
+        1, "Breaker pause", "Time for which they do at first; it doubles up to 30 s while the model goes on failing."
+    )
+    retry_share: float = Field(
+        0.2, ge=0, le=1, title="Retry share", description="Share of a model's requests that may be sent a second time."
+    )
     upstream_idle_s: float = _seconds(30, "Upstream keep-alive", "Time that an unused upstream connection is kept.")
     tokens_per_event: int = _count(
         4, "Tokens per event", "Most tokens that share an event of a stream while processors are short; 1 never shares."

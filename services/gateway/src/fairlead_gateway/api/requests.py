@@ -43,7 +43,7 @@ class RequestReport(BaseModel):
     status: int = Field(description="HTTP status; 499 where the client left before there was one.")
     outcome: Outcome
     error: str | None = Field(description="Code of the error that the client got.")
-    cache: str = Field(description="hit, miss or bypass.")
+    cache: str = Field(description="hit, shared, miss or bypass.")
     usage: RequestUsage | None = Field(description="Null where no tokens were charged.")
     cost: str | None = Field(description="In the currency of the prices; null where the model had no price.")
     queue_ms: int | None = Field(description="From the request's head until it was sent to its model.")
