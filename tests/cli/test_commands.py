@@ -62,6 +62,17 @@ def test_keys(fairlead: Fairlead, home: Home) -> None:
     assert '"revoked_at": null' not in home.api_keys.read_text()
 
 
+def test_keys_rotate(fairlead: Fairlead, home: Home) -> None:
+    """A rotated key is printed alone; its scopes are listed."""
+    old = fairlead("keys", "create", "--scope", "models:demo", "--scope", "routes:chat").stdout.strip()
+    rotated = fairlead("keys", "rotate", old.split("-")[1], "--grace", "1h")
+    assert re.fullmatch(r"fl-[0-9a-f]{12}-[\w-]{43}\n", rotated.stdout)
+    assert rotated.stdout.split("-")[1] == old.split("-")[1]
+    assert "good until" in rotated.stderr
+    assert "models:demo" in fairlead("keys", "list").stdout
+    assert rotated.stdout.strip() not in home.api_keys.read_text()
+
+
 def test_status_of_nothing(fairlead: Fairlead, home: Home) -> None:
     """The status of a platform that was never started says that it is down, to people and to machines."""
     assert "down" in fairlead("status").stdout

@@ -1,8 +1,10 @@
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from fairlead_contract.api_keys import KeyFile, key_id_of, mint
+from fairlead_contract.api_keys import KeyFile, KeyRecord, key_id_of, mint
+from fairlead_contract.tenants import Limits
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PEPPER = b"p" * 32
@@ -23,7 +25,7 @@ def test_key_is_not_stored() -> None:
     """The record holds nothing of the secret."""
     key, record = mint(PEPPER, "acme", now=NOW)
 
-    assert key.rsplit("-", 1)[-1] not in record.model_dump_json()
+    assert key.split("-", 2)[2] not in record.model_dump_json()
 
 
 @pytest.mark.parametrize("text", ["", "fl-", "sk-abc", "fl-0123456789ab-short", "fl-0123456789AB-" + "x" * 43])
@@ -54,6 +56,16 @@ def test_revoking_an_unknown_key() -> None:
     """An id that no key has cannot be revoked."""
     with pytest.raises(KeyError):
         KeyFile().with_revoked("0" * 12, NOW)
+
+
+def test_limits_of_a_key_survive_json() -> None:
+    """A key may have limits of its own, written as the tenants file writes them."""
+    _, record = mint(PEPPER, "acme", now=NOW)
+    document = json.loads(record.model_dump_json()) | {"limits": {"tokensPerDay": 1000, "costPerDay": 0.5}}
+    read = KeyRecord.model_validate_json(json.dumps(document))
+
+    assert read.limits == Limits(tokens_per_day=1000, cost_per_day=0.5)
+    assert KeyRecord.model_validate_json(read.model_dump_json()) == read
 
 
 def test_file_survives_json() -> None:

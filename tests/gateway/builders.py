@@ -7,18 +7,21 @@ import json
 from pathlib import Path
 from typing import Any, TypeVar
 
+from fairlead_contract.issuers import NO_ISSUERS
 from fairlead_contract.routing import Access, Route, RouteTable
 from fairlead_contract.tenants import Limits, Tenant, Tenants
 from fairlead_gateway.auth import Authenticator
 from fairlead_gateway.call import Call, parse
 from fairlead_gateway.catalog import Catalog, RouteIndex
 from fairlead_gateway.endpoints import ENDPOINTS
-from fairlead_gateway.jwt_tokens import TokenRules, TokenVerifier
+from fairlead_gateway.issuers import IssuerDirectory, local_issuer, source_opener
+from fairlead_gateway.jwt_tokens import TokenVerifier
 from fairlead_gateway.key_ring import KeyIndex, KeyRing
 from fairlead_gateway.principal import Principal
 from fairlead_gateway.redis_address import RedisAddress
 from fairlead_gateway.redis_link import RedisLink
 from fairlead_gateway.tenants import TenantDirectory
+from fairlead_gateway.token_claims import TokenRules
 from fairlead_gateway.watch import WatchedFile
 
 Held = TypeVar("Held")
@@ -68,20 +71,28 @@ def fixed(value: Held) -> WatchedFile[Held]:
     return file
 
 
-def tenant_directory(**limits: Limits) -> TenantDirectory:
+def tenant_directory(**declared: Limits | Tenant) -> TenantDirectory:
     """Tenants of one plan without limits, each with limits of its own; `acme` and `globex` always among them."""
-    tenants = {name: Tenant(plan="default", limits=limit) for name, limit in limits.items()}
+    tenants = {
+        name: given if isinstance(given, Tenant) else Tenant(plan="default", limits=given)
+        for name, given in declared.items()
+    }
     tenants.setdefault("acme", Tenant(plan="default"))
     tenants.setdefault("globex", Tenant(plan="gold"))
     tenants["closed"] = Tenant(plan="default", disabled=True)
     return TenantDirectory(fixed(Tenants(plans={"default": Limits(), "gold": Limits()}, tenants=tenants)))
 
 
+def own_issuer() -> IssuerDirectory:
+    """The directory of a gateway that takes its own tokens only."""
+    return IssuerDirectory(local_issuer(KEY, TokenRules(admins=True)), lambda: NO_ISSUERS, source_opener())
+
+
 def authenticator(
     *, keys: KeyIndex | None = None, tenants: TenantDirectory | None = None, now: float = NOW
 ) -> Authenticator:
     return Authenticator(
-        TokenVerifier(KEY, TokenRules()),
+        TokenVerifier(own_issuer()),
         KeyRing(fixed(keys or {}), PEPPER),
         tenants or tenant_directory(),
         clock=lambda: now,

@@ -6,12 +6,17 @@ from typing import Any
 import httpx2
 import pytest
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 
+from fairlead_contract.grants import ROUTES, DeclaredGrants
 from fairlead_contract.routing import Route
-from fairlead_gateway.app import PUBLIC_PATHS, create_app, unguarded
+from fairlead_contract.tenants import Tenant
+from fairlead_gateway.app import PUBLIC_PATHS, create_app, rule_of, unguarded
 from fairlead_gateway.auth import REFUSAL, Authenticator
 from fairlead_gateway.catalog import Catalog, RouteIndex
-from tests.gateway.builders import authenticator, catalog, fixed, only_for, route, token
+from fairlead_gateway.endpoints import ENDPOINTS
+from fairlead_gateway.ledger.reader import LedgerReader
+from tests.gateway.builders import authenticator, catalog, fixed, lost_redis, only_for, route, tenant_directory, token
 
 
 @dataclass
@@ -20,6 +25,7 @@ class Running:
 
     catalog: Catalog
     authenticator: Authenticator = field(default_factory=authenticator)
+    ledger: LedgerReader = field(default_factory=lambda: LedgerReader(lost_redis(), entry_days=7))
     stopping: bool = False
 
     def draining(self) -> bool:
@@ -104,14 +110,34 @@ async def test_credentials_in_the_address_are_refused() -> None:
     assert answer.status_code == 401
 
 
-def test_every_route_is_public_by_name_or_asks_who_is_calling() -> None:
-    """Deny by default: a new route cannot be forgotten."""
+def test_every_route_has_a_rule() -> None:
+    """Deny by default: a route is public by name or granted by name, and every name that can be granted is a route."""
     application = app()
     assert set(unguarded(application.routes)) == set()
-    assert {getattr(found, "path", None) for found in application.routes} - PUBLIC_PATHS == {
-        "/v1/models",
-        "/v1/models/{model:path}",
-    }
+    rules = {found.path: rule_of(found.dependant) for found in application.routes if isinstance(found, APIRoute)}
+    assert {path for path, rule in rules.items() if rule is None} == PUBLIC_PATHS
+    assert {rule for rule in rules.values() if rule} | {found.kind for found in ENDPOINTS.values()} == ROUTES
+
+
+async def test_a_route_that_is_not_granted_is_a_403() -> None:
+    """A tenant to whom `models` is not granted cannot list them, and reads what to ask for."""
+    tenants = tenant_directory(acme=Tenant(plan="default", grants=DeclaredGrants(routes=frozenset({"chat"}))))
+    application = create_app(Running(catalog(route("demo")), authenticator(tenants=tenants)))
+    for path in ("/v1/models", "/v1/models/demo"):
+        answer = await ask(application, path, authorization=f"Bearer {token()}")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "permission_denied")
+        assert "routes: [models]" in answer.json()["error"]["message"]
+
+
+async def test_models_that_are_not_granted_are_not_there() -> None:
+    """A model that is not granted is neither listed nor told apart from one that does not exist."""
+    tenants = tenant_directory(acme=Tenant(plan="default", grants=DeclaredGrants(models=frozenset({"a"}))))
+    application = create_app(Running(catalog(route("a", aliases=("x",)), route("b")), authenticator(tenants=tenants)))
+    assert [model["id"] for model in (await listed(application))["data"]] == ["a", "x"]
+    there = await ask(application, "/v1/models/b", authorization=f"Bearer {token()}")
+    nowhere = await ask(application, "/v1/models/c", authorization=f"Bearer {token()}")
+    assert there.status_code == 404
+    assert there.text.replace("`b`", "`c`") == nowhere.text
 
 
 def test_a_route_that_nobody_guards_is_found() -> None:

@@ -29,9 +29,9 @@ def test_tokens_share_events_where_the_gateway_says_so(path: str, prompt: str) -
     )
     fields = {"model": "demo", "stream": True, **question}
     plain, own = (call(path, json.dumps(fields | more).encode()) for more in ({}, {"stream_interval": 3}))
-    assert json.loads(rewrite(plain, route(), "s", 4))["stream_interval"] == 4
-    assert "stream_interval" not in json.loads(rewrite(plain, route(), "s", 1))
-    assert json.loads(rewrite(own, route(), "s", 4))["stream_interval"] == 3
+    assert json.loads(rewrite(plain, route(), "s", tokens_per_event=4))["stream_interval"] == 4
+    assert "stream_interval" not in json.loads(rewrite(plain, route(), "s", tokens_per_event=1))
+    assert json.loads(rewrite(own, route(), "s", tokens_per_event=4))["stream_interval"] == 3
     assert (plain.tokens_per_event, own.tokens_per_event) == (None, 3)
 
 

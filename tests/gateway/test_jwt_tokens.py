@@ -3,8 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from fairlead_gateway.jwt_tokens import Claims, InvalidToken, TokenRules, TokenVerifier, read_token_key
-from tests.gateway.builders import CLAIMS, HEADER, KEY, NOW, base64url, signed, token
+from fairlead_gateway.issuers import local_issuer
+from fairlead_gateway.jwt_tokens import TokenVerifier, read_token_key
+from fairlead_gateway.token_claims import Claims, TokenRules
+from fairlead_gateway.token_form import InvalidToken
+from tests.gateway.builders import CLAIMS, HEADER, KEY, NOW, base64url, own_issuer, signed, token
 
 YEAR_S = 365 * 24 * 3600
 CLAIMS_JSON = json.dumps(CLAIMS)
@@ -81,7 +84,7 @@ HOSTILE = {
 
 @pytest.fixture
 def verifier() -> TokenVerifier:
-    return TokenVerifier(KEY, TokenRules())
+    return TokenVerifier(own_issuer())
 
 
 def test_a_token_that_obeys_every_rule_says_who_asks(verifier: TokenVerifier) -> None:
@@ -114,7 +117,7 @@ def test_a_hostile_token_is_refused(verifier: TokenVerifier, hostile: str) -> No
 def test_a_short_key_is_refused_at_start() -> None:
     """A key that could be guessed never verifies anything."""
     with pytest.raises(ValueError, match="at least 32"):
-        TokenVerifier(b"short", TokenRules())
+        local_issuer(b"short", TokenRules())
 
 
 def test_the_key_is_the_files_content_without_its_line_end(tmp_path: Path) -> None:

@@ -47,6 +47,31 @@ def test_a_revoked_key_opens_nothing() -> None:
     assert ring(revoked).find(key, now=MOMENT) is None
 
 
+def test_a_rotated_key_opens_beside_the_new_one_for_its_time_of_grace() -> None:
+    """Rotation gives a new secret at once and leaves the old one time to be replaced."""
+    old, record = mint(PEPPER, "acme", now=MOMENT)
+    new, rotated = record.rotated(PEPPER, now=MOMENT, grace=timedelta(hours=1))
+    keys = ring(rotated)
+    assert [keys.find(key, now=MOMENT + timedelta(minutes=59)) for key in (old, new)] == [rotated, rotated]
+    assert [keys.find(key, now=MOMENT + timedelta(hours=1)) for key in (old, new)] == [None, rotated]
+
+
+def test_a_revoked_key_takes_what_it_was_before_with_it() -> None:
+    """Grace does not outlive the key."""
+    old, record = mint(PEPPER, "acme", now=MOMENT)
+    new, rotated = record.rotated(PEPPER, now=MOMENT, grace=timedelta(hours=1))
+    revoked = KeyFile(keys=(rotated,)).with_revoked(record.id, MOMENT).keys[0]
+    assert [ring(revoked).find(key, now=MOMENT) for key in (old, new)] == [None, None]
+
+
+def test_a_key_whose_scope_is_misspelt_leaves_the_last_good_file_in_force() -> None:
+    """A scope that would narrow nothing is no scope, and the file that holds it is refused."""
+    _, record = mint(PEPPER, "acme", now=MOMENT)
+    content = KeyFile(keys=(record.model_copy(update={"scopes": ("model:demo",)}),)).model_dump_json()
+    with pytest.raises(ValueError, match="scopes"):
+        read_keys(content.encode())
+
+
 def test_a_key_opens_nothing_from_its_expiry_on() -> None:
     """A key lives until its expiry, and not a moment longer."""
     key, record = mint(PEPPER, "acme", now=MOMENT, expires_at=MOMENT + timedelta(days=1))

@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 
 from fairlead_contract.errors import LimiterUnavailable, RateLimited
 from fairlead_contract.tenants import Limits
+from fairlead_gateway.limit_store import Settlement
 from fairlead_gateway.limits import Limiter, LimitExceeded, Outcome, Reservation, WhenRedisLost
 from fairlead_gateway.redis_link import RedisLink
 from fairlead_gateway.usage import Usage
@@ -248,13 +249,13 @@ async def test_the_scripts_do_what_the_model_does(
     limits, model = limiter(link), LocalWindows()
     for key, cost, difference in steps:
         charges = [Charge(f"{key}:one", 30, cost), Charge("shared", 40, min(cost + 1, 12))]
-        real = await limits._in_redis(charges)
+        real = await limits._store.reserve(charges)
         expected = model.reserve(charges, real.slot * 1000)
         assert (real.allowed, used(real)) == (expected.allowed, used(expected))
         if real.allowed:
             differences = [(charge.key, max(difference, -charge.cost)) for charge in charges if difference]
-            if differences:
-                await limits._settle_in_redis(real.slot, differences)
+            changes = tuple(Charge(key, 0, amount) for key, amount in differences)
+            await limits._store.settle(Settlement("", real.slot, hard=False, changes=changes))
             model.settle(real.slot, differences, real.slot * 1000)
 
 
@@ -280,7 +281,7 @@ async def test_losing_redis_forgets_nothing_that_this_gateway_has_let_through(li
     """A tenant at its limit stays there when Redis is lost."""
     limits = limiter(link, when_lost=WhenRedisLost.LOCAL, acme=requests(5))
     assert await admitted(limits, 5) == 5
-    limits._redis._lost("for this test")
+    link._lost("for this test")
     assert await admitted(limits, 5) == 0
 
 

@@ -59,6 +59,25 @@ def test_tenants_beyond_the_bound_are_counted_together() -> None:
     assert page(metrics).total("fairlead_request_total", tenant="other") == 7
 
 
+def test_costs_are_summed_to_the_billionth(metrics: GatewayMetrics) -> None:
+    """A thousand costs sum up without an error of rounding, and what has no price is not there."""
+    call = metrics.call("demo", "/v1/messages", "acme")
+    for _ in range(1000):
+        call.finished(200, duration_s=0, ttft_s=None, usage=None, cost=100_000_001)
+    metrics.call("free", "/v1/messages", "acme").finished(200, duration_s=0, ttft_s=None, usage=None, cost=None)
+    assert page(metrics).total("fairlead_cost_total", model="demo", tenant="acme") == 100.000001
+    assert page(metrics).select("fairlead_cost_total", model="free") == []
+
+
+def test_a_refused_request_is_counted_for_whom_it_concerns(metrics: GatewayMetrics) -> None:
+    """A refusal carries model and tenant as far as they were known."""
+    metrics.refused("/v1/messages", 429, model="demo", tenant="acme")
+    metrics.refused("/v1/messages", 404, tenant="acme")
+    shown = page(metrics)
+    assert shown.total("fairlead_request_total", code="429", model="demo", tenant="acme") == 1
+    assert shown.total("fairlead_request_total", code="404", model="none", tenant="acme") == 1
+
+
 def test_what_happens_beside_requests_is_counted(metrics: GatewayMetrics) -> None:
     """Refusals, cache, limiter, files and retries each have their metric."""
     metrics.refused("/v1/messages", 401)

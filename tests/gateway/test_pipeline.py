@@ -9,6 +9,7 @@ import pytest
 from redis.asyncio import Redis
 
 from fairlead_contract.hop import hop_secret
+from fairlead_gateway.limit_store import GENERATION
 from tests.gateway.support.frames import (
     CHAT,
     CHAT_STREAM,
@@ -237,6 +238,23 @@ async def test_a_model_whose_servers_are_gone_is_unavailable(tmp_path: Path, val
         answer = await gateway.ask("/v1/messages", chat(max_tokens=1))
     assert (answer.status, answer.json["error"]["type"]) == (503, "overloaded_error")
     assert answer.headers["retry-after"]
+
+
+async def test_a_daily_quota_bounds_the_answer_and_is_told(gateway: Gateway, redis: Redis, upstream: Upstream) -> None:
+    """The engine gets a bound where the client stated none; headers say what is left, and a refusal why."""
+    await redis.set(GENERATION, "1")
+    answer = await gateway.ask(CHAT_PATH, chat(), tenant="daily")
+    assert (answer.status, answer.headers["x-ratelimit-limit-tokens-day"]) == (200, "400")
+    assert (answer.headers["x-ratelimit-limit-parallel"], answer.headers["x-ratelimit-remaining-parallel"]) == (
+        "2",
+        "1",
+    )
+    assert upstream.seen[0].json["max_completion_tokens"] == 100
+    refused = await gateway.ask(CHAT_PATH, chat(max_tokens=1000), tenant="daily")
+    assert (refused.status, refused.json["error"]["code"]) == (429, "insufficient_quota")
+    await settled(gateway)
+    told = gateway.runtime.metrics.render().decode()
+    assert 'fairlead_ratelimit_rejected_total{scope="tenant",unit="tokens-day"} 1.0' in told
 
 
 async def test_goes_on_without_redis(tmp_path: Path, upstream: Upstream) -> None:

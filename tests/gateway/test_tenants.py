@@ -33,10 +33,10 @@ def test_a_tenant_has_the_smaller_of_its_own_and_its_plans_limits(
     assert directory[1].limits_of("acme") == Limits(requests_per_minute=5, tokens_per_minute=1000)
 
 
-def test_only_declared_and_active_tenants_have_a_plan(directory: Watched) -> None:
+def test_only_declared_and_active_tenants_are_found(directory: Watched) -> None:
     """A disabled tenant is as unknown as an undeclared one."""
-    plans = [directory[1].plan_of(tenant) for tenant in ("acme", "gone", "nobody")]
-    assert plans == ["default", None, None]
+    found = [directory[1].find(tenant) for tenant in ("acme", "gone", "nobody")]
+    assert [tenant and tenant.plan for tenant in found] == ["default", None, None]
 
 
 def test_a_changed_file_changes_limits_at_once(directory: Watched) -> None:
@@ -53,7 +53,9 @@ def test_a_broken_file_keeps_the_last_good_tenants(directory: Watched) -> None:
     file, tenants = directory
     file.path.write_text(DECLARED.replace("acme: {plan: default", "acme: {plan: platinum"))
     file.poll()
-    assert tenants.plan_of("acme") == "default"
+    acme = tenants.find("acme")
+    assert acme is not None
+    assert acme.plan == "default"
     assert "platinum" in (file.problem or "")
 
 

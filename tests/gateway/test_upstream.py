@@ -11,6 +11,7 @@ import pytest
 from fairlead_contract.errors import FairleadError, Unavailable, UpstreamFailed, UpstreamTimeout
 from fairlead_gateway.deadlines import Deadlines
 from fairlead_gateway.headers import Headers
+from fairlead_gateway.retry_budget import RetryRules
 from fairlead_gateway.upstream import Address, UpstreamPool
 from fairlead_gateway.upstream_connection import Flow, Patience
 from tests.gateway.support.haproxy import running_haproxy
@@ -377,3 +378,31 @@ async def test_a_model_is_found_over_connections_from_before_it_was_applied(
         assert (await pool.ask_path(port, "/pair/x")).status == 200
         assert (await pool.ask_path(port, "/other/x")).status == 404
     assert pool.retries == ["demo"]
+
+
+async def test_retries_have_a_budget(pool: Pool, upstream: Upstream) -> None:
+    """When many fail, few are sent again; what was not sent again is counted and told as it is."""
+    refused: list[str] = []
+    tight = UpstreamPool(
+        pool.deadlines,
+        connect_timeout_s=SOON_S,
+        idle_s=SOON_S,
+        on_retry=pool.retries.append,
+        on_retry_refused=refused.append,
+        retries=RetryRules(share=0, floor=1),
+    )
+    for _ in range(3):
+        with pytest.raises(Unavailable):
+            await tight.exchange(Address("127.0.0.1", free_port()), REQUEST, Collected(), PATIENT, model="demo")
+    assert (pool.retries, refused) == (["demo"], ["demo", "demo"])
+    await tight.exchange(Address("127.0.0.1", upstream.port), REQUEST, Collected(), PATIENT, model="demo")
+    upstream.script = closes
+    with pytest.raises(UpstreamFailed):
+        await tight.exchange(Address("127.0.0.1", upstream.port), REQUEST, Collected(), PATIENT, model="demo")
+    assert (len(refused), len(upstream.seen)) == (3, 2)
+    tight.close()
+
+
+async def closes(_: Seen, line: Line) -> None:
+    """Take a request and say nothing."""
+    line.close()

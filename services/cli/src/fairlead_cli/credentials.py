@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from collections.abc import Iterable
 from datetime import timedelta
 
 import jwt
@@ -10,8 +11,9 @@ from fairlead_cli.errors import UnknownName
 from fairlead_cli.files import create_once
 from fairlead_cli.home import Home
 from fairlead_cli.tenants_file import read_tenants
+from fairlead_contract.grants import check_scopes
 from fairlead_contract.hop import hop_secret
-from fairlead_contract.names import JWT_AUDIENCE, JWT_ISSUER, TENANT_CLAIM
+from fairlead_contract.names import ADMIN_SCOPE, JWT_AUDIENCE, JWT_ISSUER, SCOPE_CLAIM, TENANT_CLAIM
 
 KEY_BYTES = 32
 
@@ -27,12 +29,14 @@ def write_hop_secret(home: Home, model: str) -> None:
     create_once(home.hop_folder / model, hop_secret(home.hop_key.read_bytes(), model).encode())
 
 
-def mint_token(home: Home, tenant: str, lifetime: timedelta) -> str:
-    """Sign a bearer token for a tenant.
+def mint_token(home: Home, tenant: str, lifetime: timedelta, scopes: Iterable[str] = (), *, admin: bool = False) -> str:
+    """Sign a bearer token for a tenant, narrowed to scopes if given; an admin's also sees other tenants' use.
 
     Raises:
         UnknownName: tenants.yaml does not declare the tenant.
+        InvalidValue: A scope is none.
     """
+    granted = " ".join((*check_scopes(scopes), *([ADMIN_SCOPE] if admin else [])))
     create_credentials(home)
     require_tenant(home, tenant)
     now = int(time.time())
@@ -43,6 +47,7 @@ def mint_token(home: Home, tenant: str, lifetime: timedelta) -> str:
         TENANT_CLAIM: tenant,
         "iat": now,
         "exp": now + int(lifetime.total_seconds()),
+        **({SCOPE_CLAIM: granted} if granted else {}),
     }
     return jwt.encode(claims, home.jwt_key.read_bytes(), algorithm="HS256")
 

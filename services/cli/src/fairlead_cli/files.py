@@ -2,8 +2,9 @@
 
 import fcntl
 import os
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PRIVATE_FILE = 0o600
@@ -12,28 +13,35 @@ PRIVATE_FOLDER = 0o700
 
 def write_atomically(path: Path, content: str | bytes) -> None:
     """Replace a file at once, so that a reader sees the old content or the new; readable by its owner alone."""
+    with _draft(path, content) as draft:
+        draft.replace(path)
+
+
+def create_once(path: Path, content: bytes) -> bytes:
+    """Write a private file if there is none, and return what it holds; of two that try at once, one wins.
+
+    The file appears with its content, so that nobody reads half of it.
+    """
+    if not path.exists():
+        with _draft(path, content) as draft, suppress(FileExistsError):
+            os.link(draft, path)
+    return path.read_bytes()
+
+
+@contextmanager
+def _draft(path: Path, content: str | bytes) -> Iterator[Path]:
+    """Write a file beside another, whole and private, for the time of a `with` block."""
     data = content.encode() if isinstance(content, str) else content
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        draft.replace(path)
+        yield draft
     finally:
         draft.unlink(missing_ok=True)
-
-
-def create_once(path: Path, content: bytes) -> bytes:
-    """Write a private file if there is none, and return what it holds; of two that try at once, one wins."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
-    except FileExistsError:
-        return path.read_bytes()
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-    return content
 
 
 def private_folder(path: Path) -> Path:

@@ -38,6 +38,7 @@ class GatewayProcess:
             "REDIS_URL": Valkey(self.home).url,
             "ROUTES_FILE": str(self.home.routes),
             "TENANTS_FILE": str(self.home.tenants),
+            "ISSUERS_FILE": str(self.home.issuers),
             "API_KEYS_FILE": str(self.home.api_keys),
             "JWT_KEY_FILE": str(self.home.jwt_key),
             "PEPPER_FILE": str(self.home.pepper),

@@ -2,6 +2,7 @@
 
 auth/            jwt.key, ray.token, hop.key, api-keys.pepper, and hop/<model>: created once, readable by you alone
 tenants.yaml     plans and tenants; yours to edit, read again by the gateway as you save it
+issuers.yaml     whose tokens are taken besides our own; yours to edit, read again as you save it
 api-keys.json    API keys as keyed hashes
 models/          the manifests that are applied: the truth about which models shall run
 routes.json      what the gateway routes by, written from models/
@@ -72,6 +73,10 @@ class Home:
     @property
     def tenants(self) -> Path:
         return self.root / "tenants.yaml"
+
+    @property
+    def issuers(self) -> Path:
+        return self.root / "issuers.yaml"
 
     @property
     def api_keys(self) -> Path:

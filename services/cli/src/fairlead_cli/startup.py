@@ -11,6 +11,7 @@ from fairlead_cli.credentials import create_credentials
 from fairlead_cli.errors import PlatformStartFailed
 from fairlead_cli.files import PRIVATE_FILE, locked
 from fairlead_cli.home import Home
+from fairlead_cli.issuers_file import create_issuers
 from fairlead_cli.keys import create_key_file
 from fairlead_cli.platform import Platform, Service, ServiceState, read_platform
 from fairlead_cli.processes import (
@@ -47,6 +48,7 @@ def ensure_supervisor(home: Home, *, port: int) -> bool:
         home.create_service_folders()
         create_credentials(home)
         create_tenants(home)
+        create_issuers(home)
         create_key_file(home)
         write_routes(home, route_table((), serve_port=1))
         _set_logs_aside(home)

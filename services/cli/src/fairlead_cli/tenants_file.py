@@ -10,7 +10,8 @@ DEFAULT_TENANTS = """\
 # Who may use the models here, and how much of them. The gateway reads this file again as soon as you save it.
 #
 # A limit that is absent is no limit. Where a plan, a tenant and a model (spec.limits) each set one, the smallest holds.
-# Tokens are those of prompt and answer together.
+# Tokens are those of prompt and answer together. Besides the two below there are parallelRequests (that run at the same
+# time), tokensPerDay and costPerDay (hard quotas of a day of UTC).
 
 plans:
   default:
@@ -25,7 +26,13 @@ tenants:
   # acme:
   #   plan: default
   #   limits: {requestsPerMinute: 60}
+  #   grants: {models: [demo], routes: [chat, models]}  # what it may use; without grants, all
   #   disabled: false
+
+# What a million tokens cost, by the name in a model's manifest. Without a price, requests are counted but not priced.
+#
+# prices:
+#   demo: {input: 0.10, cachedInput: 0.05, output: 0.40}
 """
 
 

@@ -8,12 +8,27 @@ import hashlib
 import hmac
 import re
 import secrets
-from datetime import datetime
-from typing import Self
+from datetime import datetime, timedelta
+from typing import Annotated, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from fairlead_contract.grants import SCOPE_PATTERN
+from fairlead_contract.tenants import Limits
+
 KEY_PATTERN = re.compile(r"fl-(?P<id>[0-9a-f]{12})-(?P<secret>[A-Za-z0-9_-]{43})")
+
+
+Scope = Annotated[str, Field(pattern=SCOPE_PATTERN)]
+
+
+class RetiredSecret(BaseModel):
+    """What a key was before it was rotated; it opens for a while longer, so that its users can change over."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    digest: str = Field(pattern=r"^[0-9a-f]{64}$")
+    expires_at: AwareDatetime
 
 
 class KeyRecord(BaseModel):
@@ -28,6 +43,11 @@ class KeyRecord(BaseModel):
     created_at: AwareDatetime
     expires_at: AwareDatetime | None = None
     revoked_at: AwareDatetime | None = None
+    scopes: tuple[Scope, ...] = Field(
+        default=(), description="What narrows the tenant's grants; empty narrows nothing."
+    )
+    retired: tuple[RetiredSecret, ...] = Field(default=(), description="What the key was before it was rotated.")
+    limits: Limits = Field(default_factory=Limits, description="Of this key alone, besides its tenant's.")
 
     def is_active(self, now: datetime) -> bool:
         """Return whether the key opens anything at an aware time."""
@@ -36,6 +56,24 @@ class KeyRecord(BaseModel):
     def matches(self, pepper: bytes, key: str) -> bool:
         """Return, in constant time, whether the whole key is the one recorded."""
         return hmac.compare_digest(self.digest, digest(pepper, key))
+
+    def opens(self, pepper: bytes, key: str, now: datetime) -> bool:
+        """Return whether a whole key opens at an aware time: the one recorded, or one retired in its time of grace."""
+        shown = digest(pepper, key)
+        current = hmac.compare_digest(self.digest, shown)
+        retired = [hmac.compare_digest(old.digest, shown) and now < old.expires_at for old in self.retired]
+        return self.is_active(now) and (current or any(retired))
+
+    def rotated(self, pepper: bytes, *, now: datetime, grace: timedelta) -> tuple[str, Self]:
+        """Give the key a new secret; the one before stays good for a time of grace.
+
+        Returns:
+            The new key in clear, to be shown once, and the record to store.
+        """
+        key = _new_key(self.id)
+        kept = [old for old in self.retired if now < old.expires_at]
+        retired = (*kept, RetiredSecret(digest=self.digest, expires_at=now + grace))
+        return key, self.model_copy(update={"digest": digest(pepper, key), "retired": retired})
 
 
 class KeyFile(BaseModel):
@@ -49,24 +87,37 @@ class KeyFile(BaseModel):
         """Return the file with one key more."""
         return self.model_copy(update={"keys": (*self.keys, record)})
 
+    def find(self, key_id: str) -> KeyRecord:
+        """Return the key with an id.
+
+        Raises:
+            KeyError: No key has that id.
+        """
+        found = next((record for record in self.keys if record.id == key_id), None)
+        if found is None:
+            raise KeyError(key_id)
+        return found
+
+    def with_replaced(self, record: KeyRecord) -> Self:
+        """Return the file with another record in the place of the one with its id.
+
+        Raises:
+            KeyError: No key has that id.
+        """
+        self.find(record.id)
+        keys = tuple(record if each.id == record.id else each for each in self.keys)
+        return self.model_copy(update={"keys": keys})
+
     def with_revoked(self, key_id: str, now: datetime) -> Self:
         """Return the file with one key revoked; the time of a first revocation stays.
 
         Raises:
             KeyError: No key has that id.
         """
-        if key_id not in {record.id for record in self.keys}:
-            raise KeyError(key_id)
-        return self.model_copy(
-            update={
-                "keys": tuple(
-                    record.model_copy(update={"revoked_at": now})
-                    if record.id == key_id and record.revoked_at is None
-                    else record
-                    for record in self.keys
-                )
-            }
-        )
+        record = self.find(key_id)
+        if record.revoked_at is not None:
+            return self
+        return self.with_replaced(record.model_copy(update={"revoked_at": now}))
 
 
 def digest(pepper: bytes, key: str) -> str:
@@ -75,7 +126,13 @@ def digest(pepper: bytes, key: str) -> str:
 
 
 def mint(
-    pepper: bytes, tenant: str, *, now: datetime, name: str = "", expires_at: datetime | None = None
+    pepper: bytes,
+    tenant: str,
+    *,
+    now: datetime,
+    name: str = "",
+    expires_at: datetime | None = None,
+    scopes: tuple[str, ...] = (),
 ) -> tuple[str, KeyRecord]:
     """Make a key.
 
@@ -83,11 +140,21 @@ def mint(
         The key in clear, to be shown once, and the record to store.
     """
     key_id = secrets.token_hex(6)
-    key = f"fl-{key_id}-{secrets.token_urlsafe(32)}"
+    key = _new_key(key_id)
     record = KeyRecord(
-        id=key_id, tenant=tenant, name=name, digest=digest(pepper, key), created_at=now, expires_at=expires_at
+        id=key_id,
+        tenant=tenant,
+        name=name,
+        digest=digest(pepper, key),
+        created_at=now,
+        expires_at=expires_at,
+        scopes=scopes,
     )
     return key, record
+
+
+def _new_key(key_id: str) -> str:
+    return f"fl-{key_id}-{secrets.token_urlsafe(32)}"
 
 
 def key_id_of(key: str) -> str | None:

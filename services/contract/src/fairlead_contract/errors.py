@@ -15,7 +15,8 @@ FairleadError
 ├── RequestTooLarge          413
 ├── UnsupportedMediaType     415
 ├── HeadersTooLarge          431
-├── RateLimited              429  the client's own quota
+├── RateLimited              429  the client's own limit
+│   └── QuotaExhausted       429  of the day; no retry before it ends
 ├── ManifestError            422  one line per mistake
 ├── NameTaken                409
 ├── SourceNeedsCluster       422
@@ -23,10 +24,14 @@ FairleadError
 │   ├── ModelLoading         503
 │   ├── ModelSuspended       503
 │   ├── Overloaded           503
-│   └── LimiterUnavailable   503
+│   ├── LimiterUnavailable   503
+│   ├── LedgerUnavailable    503
+│   └── IdentityUnavailable  503  a token's issuer does not give its keys
 ├── UpstreamFailed           502
+│   ├── AnswerTooLarge       502  the request asked for more than the gateway holds
 │   └── EngineDied           502  also in the middle of a stream
 ├── UpstreamTimeout          504
+│   └── AnswerTooLong        504  the request asked for more than its time
 ├── EngineStartFailed        500
 ├── DownloadFailed           500
 └── InternalError            500
@@ -131,6 +136,11 @@ class RateLimited(FairleadError):
     retryable = True
 
 
+class QuotaExhausted(RateLimited):
+    code = "insufficient_quota"
+    retryable = False
+
+
 @dataclass(frozen=True, slots=True)
 class Mistake:
     """One thing that is wrong with a manifest: where, what, and what to write instead."""
@@ -188,10 +198,23 @@ class LimiterUnavailable(Unavailable):
     code = "limiter_unavailable"
 
 
+class LedgerUnavailable(Unavailable):
+    code = "ledger_unavailable"
+
+
+class IdentityUnavailable(Unavailable):
+    code = "identity_provider_unavailable"
+
+
 class UpstreamFailed(FairleadError):
     code = "upstream_failed"
     http_status = 502
     retryable = True
+
+
+class AnswerTooLarge(UpstreamFailed):
+    code = "answer_too_large"
+    retryable = False
 
 
 class EngineDied(UpstreamFailed):
@@ -202,6 +225,11 @@ class UpstreamTimeout(FairleadError):
     code = "upstream_timeout"
     http_status = 504
     retryable = True
+
+
+class AnswerTooLong(UpstreamTimeout):
+    code = "answer_too_long"
+    retryable = False
 
 
 class EngineStartFailed(FairleadError):

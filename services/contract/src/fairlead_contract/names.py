@@ -27,6 +27,11 @@ IMPORT_PATH = "fairlead_serving.app:build"
 JWT_ISSUER = "fairlead"
 JWT_AUDIENCE = "fairlead"
 TENANT_CLAIM = "tenant"
+SCOPE_CLAIM = "scope"
+"""Space-separated words (RFC 8693, section 4.2)."""
+
+ADMIN_SCOPE = "admin"
+"""Whose holder may see the use of every tenant, not only of the token's own."""
 
 
 def application_name(deployment: str) -> str:

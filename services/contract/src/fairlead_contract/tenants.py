@@ -1,25 +1,32 @@
 """Tenants and plans, declared in one YAML file.
 
     plans:
-      default: {requestsPerMinute: 600, tokensPerMinute: 200000}
+      default: {requestsPerMinute: 600, tokensPerMinute: 200000, parallelRequests: 32, costPerDay: 20.0}
     tenants:
       local: {plan: default}
-      acme: {plan: default, limits: {requestsPerMinute: 5}}
+      acme: {plan: default, limits: {requestsPerMinute: 5}, grants: {models: [demo], routes: [chat, models]}}
+    prices:
+      demo: {input: 0.10, cachedInput: 0.05, output: 0.40}
 
 A limit that is absent is no limit. Where a plan, a tenant and a model each set one, the smallest holds.
+Prices are per million tokens, by ModelDeployment; the use of a model without one is counted, but not priced.
 """
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
 from fairlead_contract.errors import ManifestError
+from fairlead_contract.grants import DeclaredGrants
 from fairlead_contract.mistakes import mistake, mistakes_of
+from fairlead_contract.names import MAX_NAME_LENGTH
+from fairlead_contract.prices import Price
 from fairlead_contract.yaml_documents import read_documents, to_json
 
 TENANT_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 TenantName = Annotated[str, Field(pattern=TENANT_PATTERN)]
+ModelName = Annotated[str, Field(pattern=TENANT_PATTERN, max_length=MAX_NAME_LENGTH)]
 
 
 class _Declared(BaseModel):
@@ -27,20 +34,34 @@ class _Declared(BaseModel):
 
 
 class Limits(_Declared):
-    """Per-minute limits; None is no limit."""
+    """How much may be used; None is no limit. Those per day are hard quotas, the others soft limits."""
 
     requests_per_minute: int | None = Field(default=None, ge=1, le=10_000_000)
     tokens_per_minute: int | None = Field(default=None, ge=1, le=1_000_000_000_000)
+    parallel_requests: int | None = Field(
+        default=None, ge=1, le=1_000_000, description="Requests that run at the same time."
+    )
+    tokens_per_day: int | None = Field(
+        default=None,
+        ge=1,
+        le=1_000_000_000_000,
+        description="Tokens of prompt and answer in a day of UTC; never exceeded.",
+    )
+    cost_per_day: float | None = Field(
+        default=None,
+        ge=0.000001,
+        le=1_000_000,
+        description="Money spent in a day of UTC, in the currency of `prices`; never exceeded.",
+    )
 
     def smallest(self, other: "Limits") -> "Limits":
         """Return, per limit, the smaller of the two that are set."""
-        return Limits(
-            requests_per_minute=_smaller(self.requests_per_minute, other.requests_per_minute),
-            tokens_per_minute=_smaller(self.tokens_per_minute, other.tokens_per_minute),
-        )
+        names = type(self).model_fields
+        both = {name: (getattr(self, name), getattr(other, name)) for name in names}
+        return Limits(**{name: _smaller(*limits) for name, limits in both.items()})
 
 
-def _smaller(one: int | None, other: int | None) -> int | None:
+def _smaller(one: Any, other: Any) -> Any:  # noqa: ANN401 - integers and amounts of money alike
     return min((limit for limit in (one, other) if limit is not None), default=None)
 
 
@@ -50,6 +71,7 @@ class Tenant(_Declared):
     plan: TenantName
     limits: Limits = Field(default_factory=Limits)
     disabled: bool = False
+    grants: DeclaredGrants = Field(default_factory=DeclaredGrants)
 
 
 class Tenants(_Declared):
@@ -57,6 +79,7 @@ class Tenants(_Declared):
 
     plans: dict[TenantName, Limits]
     tenants: dict[TenantName, Tenant]
+    prices: dict[ModelName, Price] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _plans_exist(self) -> Self:

@@ -1,6 +1,7 @@
 """The FastAPI application: every route that is not inference.
 
-A route is either in `PUBLIC_PATHS` or asks who is calling; the application refuses to start with one that does neither.
+A route is either in `PUBLIC_PATHS` or has a rule that says to whom it is granted; the application refuses to start with
+one that has neither.
 """
 
 from collections.abc import Iterator
@@ -10,8 +11,9 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
-from fairlead_gateway.api import errors, health, models
-from fairlead_gateway.api.services import Services, authenticated
+from fairlead_contract.grants import ROUTES
+from fairlead_gateway.api import errors, health, models, requests, usage
+from fairlead_gateway.api.services import Granted, Services
 
 PUBLIC_PATHS = frozenset({"/health", "/ready"})
 
@@ -20,15 +22,17 @@ def create_app(services: Services) -> FastAPI:
     """Build the application around a running gateway.
 
     Raises:
-        RuntimeError: A route is neither public nor authenticated.
+        RuntimeError: A route is neither public nor granted by a name that can be granted.
     """
     app = FastAPI(title="Fairlead", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.services = services
     app.include_router(health.router)
     app.include_router(models.router)
+    app.include_router(usage.router)
+    app.include_router(requests.router)
     errors.install(app)
     for path in unguarded(app.routes):
-        raise RuntimeError(f"{path} is neither public nor authenticated")
+        raise RuntimeError(f"{path} is neither public nor granted by a name of fairlead_contract.grants")
     return app
 
 
@@ -36,10 +40,13 @@ def unguarded(routes: list[BaseRoute]) -> Iterator[str]:
     """Yield the paths of routes that nobody guards."""
     for route in routes:
         path = getattr(route, "path", repr(route))
-        guarded = isinstance(route, APIRoute) and _asks_who(route.dependant)
+        guarded = isinstance(route, APIRoute) and rule_of(route.dependant) in ROUTES
         if not guarded and path not in PUBLIC_PATHS:
             yield path
 
 
-def _asks_who(dependant: Dependant) -> bool:
-    return dependant.call is authenticated or any(_asks_who(inner) for inner in dependant.dependencies)
+def rule_of(dependant: Dependant) -> str | None:
+    """Return the name by which a route is granted, or None where nothing guards it."""
+    if isinstance(dependant.call, Granted):
+        return dependant.call.route
+    return next((rule for inner in dependant.dependencies if (rule := rule_of(inner))), None)

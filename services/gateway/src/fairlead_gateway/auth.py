@@ -1,7 +1,10 @@
-"""Authentication: the caller's token or key becomes a Principal, from memory, without a network.
+"""Authentication: the caller's token or key becomes a Principal, from memory.
 
 A token is verified once and then remembered by the SHA-256 of all of it until it expires; a part of a token never
-identifies it. Whether its tenant exists and is active is asked on every request.
+identifies it. All is forgotten when an issuer or one of its keys is withdrawn. Whether its tenant exists and is active,
+and what is granted to it, is asked on every request.
+
+Nobody waits for a network but the bearer of a token that names a key not known yet, for two seconds at most.
 """
 
 import hashlib
@@ -12,12 +15,17 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl
 
-from fairlead_contract.errors import Unauthenticated
+from fairlead_contract.errors import IdentityUnavailable, Unauthenticated
+from fairlead_contract.grants import Grants, narrowing
+from fairlead_contract.tenants import Limits
 from fairlead_gateway.headers import Headers, values
-from fairlead_gateway.jwt_tokens import Claims, InvalidToken, TokenVerifier
+from fairlead_gateway.jwt_tokens import KeyMissing, TokenVerifier
 from fairlead_gateway.key_ring import KeyRing
-from fairlead_gateway.principal import Principal
+from fairlead_gateway.key_source import COOL_DOWN_S
+from fairlead_gateway.principal import NO_LIMITS, Principal
 from fairlead_gateway.tenants import TenantDirectory
+from fairlead_gateway.token_claims import Claims
+from fairlead_gateway.token_form import InvalidToken
 
 REFUSAL = (
     "Missing or invalid credentials. Send the header `Authorization: Bearer <token>`, with a token that "
@@ -29,6 +37,8 @@ QUERY_REFUSAL = (
     "Credentials in the address are refused, because addresses end up in logs. "
     "Send the header `Authorization: Bearer <token>` instead."
 )
+KEYS_REFUSAL = "The keys of your token's issuer cannot be fetched at the moment. Send the request again later."
+
 QUERY_CREDENTIALS = frozenset({"key", "api_key", "api-key", "apikey", "x-api-key", "token", "access_token"})
 
 MAX_CREDENTIAL_BYTES = 8192
@@ -60,8 +70,9 @@ class Authenticator:
         self._clock = clock
         self._max_remembered = max_remembered
         self._verified: OrderedDict[bytes, Claims] = OrderedDict()
+        self._version = verifier.version
 
-    def authenticate(self, headers: Headers, query: bytes = b"") -> Principal:
+    async def authenticate(self, headers: Headers, query: bytes = b"") -> Principal:
         """Return who is asking.
 
         Args:
@@ -70,23 +81,47 @@ class Authenticator:
 
         Raises:
             Unauthenticated: For every reason with the same text.
+            IdentityUnavailable: The token's key is not known and its issuer does not answer.
         """
         if query and _has_credentials(query):
             raise Unauthenticated(QUERY_REFUSAL)
         credential = _credential(headers)
-        principal = self._of_key(credential) if credential.startswith("fl-") else self._of_token(credential)
+        try:
+            principal = self._of(credential)
+        except KeyMissing as missing:
+            await missing.source.renew()
+            principal = self._of_renewed(credential)
         if principal is None:
             raise Unauthenticated(REFUSAL)
         return principal
+
+    def _of_renewed(self, credential: str) -> Principal | None:
+        try:
+            return self._of(credential)
+        except KeyMissing as missing:
+            if missing.source.failing:
+                raise IdentityUnavailable(KEYS_REFUSAL, retry_after_s=COOL_DOWN_S) from None
+            log.info("token refused: %s", missing)
+            return None
+
+    def _of(self, credential: str) -> Principal | None:
+        return self._of_key(credential) if credential.startswith("fl-") else self._of_token(credential)
 
     def _of_key(self, key: str) -> Principal | None:
         record = self._keys.find(key, now=datetime.fromtimestamp(self._clock(), UTC))
         if record is None:
             return None
-        return self._principal(record.tenant, record.name or record.id, record.id)
+        scopes = narrowing(record.scopes)
+        return self._principal(
+            record.tenant, record.name or record.id, scopes, key_id=record.id, key_limits=record.limits
+        )
 
     def _of_token(self, token: str) -> Principal | None:
         now = self._clock()
+        version = self._verifier.version
+        if version != self._version:
+            self._verified.clear()
+            self._version = version
         fingerprint = hashlib.sha256(token.encode("ascii")).digest()
         claims = self._verified.get(fingerprint)
         if claims is None or claims.expires_at <= now:
@@ -99,7 +134,7 @@ class Authenticator:
                 self._verified.popitem(last=False)
         else:
             self._verified.move_to_end(fingerprint)
-        return self._principal(claims.tenant, claims.subject, None)
+        return self._principal(claims.tenant, claims.subject, claims.scopes, is_admin=claims.is_admin)
 
     def _verify(self, token: str, now: float) -> Claims | None:
         try:
@@ -108,12 +143,24 @@ class Authenticator:
             log.info("token refused: %s", error)
             return None
 
-    def _principal(self, tenant: str, subject: str, key_id: str | None) -> Principal | None:
-        plan = self._tenants.plan_of(tenant)
-        if plan is None:
+    def _principal(
+        self,
+        tenant: str,
+        subject: str,
+        scopes: Grants | None,
+        *,
+        key_id: str | None = None,
+        key_limits: Limits = NO_LIMITS,
+        is_admin: bool = False,
+    ) -> Principal | None:
+        declared = self._tenants.find(tenant)
+        if declared is None:
             log.info("tenant %s is not declared or is disabled", tenant)
             return None
-        return Principal(tenant=tenant, plan=plan, subject=subject, key_id=key_id)
+        grants = (declared.grants,) if scopes is None else (declared.grants, scopes)
+        return Principal(
+            tenant, declared.plan, subject, key_id=key_id, key_limits=key_limits, grants=grants, is_admin=is_admin
+        )
 
 
 def _credential(headers: Headers) -> str:

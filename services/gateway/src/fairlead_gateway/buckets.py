@@ -1,30 +1,51 @@
-"""Which limits a request falls under, and what it is charged in each before it runs.
-
-    tokens = ceil(prompt bytes / 4) + answers x answer tokens,   at most the limit
-
-with the stated bound of the answer, or else at most 1,024 tokens and a quarter of the limit, so that a small limit does
-not refuse every request that states none. Four bytes per token is what English text has; settling corrects the rest.
-"""
+"""Which limits a request falls under: those of its tenant, of its API key and of its model."""
 
 from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import Final
 
 from fairlead_contract.routing import Route
-from fairlead_gateway.call import Call
+from fairlead_contract.tenants import Limits
+from fairlead_gateway.costs import BILLION
+from fairlead_gateway.principal import Principal
 from fairlead_gateway.tenants import TenantDirectory
+from fairlead_gateway.windows import Charge
 
-BYTES_PER_TOKEN = 4
-DEFAULT_ANSWER_TOKENS = 1024
-KEY_PREFIX = "fairlead:limit:"
+KEY_PREFIX: Final = "fairlead:limit:"
+MAX_REMEMBERED: Final = 10_000
 
 
-@dataclass(frozen=True, slots=True)
+class Kind(StrEnum):
+    """How a bucket empties again; the values are those that the scripts know."""
+
+    WINDOW = "w"
+    """As each second leaves the sliding window of a minute."""
+    DAY = "d"
+    """At midnight UTC: a hard quota."""
+    PARALLEL = "p"
+    """As each request ends."""
+
+
+KINDS: Final = {
+    "requests": Kind.WINDOW,
+    "tokens": Kind.WINDOW,
+    "parallel": Kind.PARALLEL,
+    "tokens-day": Kind.DAY,
+    "cost-day": Kind.DAY,
+}
+"""Every unit, in the order in which headers tell them."""
+
+
+@dataclass(frozen=True)
 class Bucket:
-    """One limit of one tenant or model.
+    """One limit of one tenant, API key or model.
 
     Attributes:
-        scope: `tenant` or `model`.
-        owner: The tenant's or the model's name.
-        unit: `requests` or `tokens`.
+        scope: `tenant`, `key` or `model`.
+        owner: The tenant's or the model's name, or the key's id.
+        unit: One of KINDS.
+        limit: What it holds; for `cost-day` in billionths.
     """
 
     scope: str
@@ -32,33 +53,79 @@ class Bucket:
     unit: str
     limit: int
 
-    @property
+    @cached_property
     def key(self) -> str:
         """The bucket's key in Redis."""
         return f"{KEY_PREFIX}{self.scope}:{self.owner}:{self.unit}"
 
+    @cached_property
+    def kind(self) -> Kind:
+        return KINDS[self.unit]
 
-def buckets_of(tenant: str, tenants: TenantDirectory, route: Route, *, counted: bool) -> tuple[Bucket, ...]:
-    """Return the limits under which a tenant's request to a model falls: the tenant's own and the model's."""
-    found = []
-    for scope, owner, limits in (("tenant", tenant, tenants.limits_of(tenant)), ("model", route.name, route.limits)):
-        if limits.requests_per_minute is not None:
-            found.append(Bucket(scope, owner, "requests", limits.requests_per_minute))
-        if counted and limits.tokens_per_minute is not None:
-            found.append(Bucket(scope, owner, "tokens", limits.tokens_per_minute))
-    return tuple(found)
+    @cached_property
+    def one(self) -> Charge:
+        """The charge of one request, whatever it uses."""
+        return self.charge(1)
 
-
-def prompt_tokens(call: Call) -> int:
-    """Return the estimate of a prompt's tokens, once per answer of a list of prompts being part of the same bytes."""
-    return -(-call.prompt_bytes // BYTES_PER_TOKEN)
+    def charge(self, cost: int) -> Charge:
+        return Charge(self.key, self.limit, cost, self.kind.value)
 
 
-def cost_of(call: Call, bucket: Bucket) -> int:
-    """Return what a request is charged in a bucket before it runs; never more than the limit."""
-    if bucket.unit == "requests":
-        return 1
-    answer = call.max_output_tokens
-    if answer is None:
-        answer = max(1, min(DEFAULT_ANSWER_TOKENS, bucket.limit // 4))
-    return min(prompt_tokens(call) + call.choices * answer, bucket.limit)
+@dataclass(frozen=True)
+class BucketSet:
+    """All limits of one request.
+
+    Attributes:
+        hard: Whether a daily quota is among them.
+        parallel: Whether a limit of parallel requests is.
+    """
+
+    buckets: tuple[Bucket, ...] = ()
+    hard: bool = False
+    parallel: bool = False
+
+    @classmethod
+    def of(cls, buckets: tuple[Bucket, ...]) -> "BucketSet":
+        kinds = {bucket.kind for bucket in buckets}
+        return cls(buckets, hard=Kind.DAY in kinds, parallel=Kind.PARALLEL in kinds)
+
+    @cached_property
+    def free_of_cost(self) -> "BucketSet":
+        """The limits of a request that costs no money."""
+        return BucketSet.of(tuple(bucket for bucket in self.buckets if bucket.unit != "cost-day"))
+
+
+class BucketBook:
+    """Finds a request's limits; remembered until one of them is declared anew."""
+
+    def __init__(self, tenants: TenantDirectory) -> None:
+        self._tenants = tenants
+        self._known: dict[tuple[str, str | None, str, bool], tuple[Limits, Limits, Limits, BucketSet]] = {}
+
+    def of(self, principal: Principal, route: Route, *, counted: bool) -> BucketSet:
+        """Return the limits under which a request to a model falls; one that is not counted uses no tokens."""
+        of_tenant, of_key, of_model = self._tenants.limits_of(principal.tenant), principal.key_limits, route.limits
+        name = (principal.tenant, principal.key_id, route.name, counted)
+        known = self._known.get(name)
+        if known is not None and known[0] is of_tenant and known[1] is of_key and known[2] is of_model:
+            return known[3]
+        owned = [("tenant", principal.tenant, of_tenant), ("model", route.name, of_model)]
+        if principal.key_id is not None:
+            owned.insert(1, ("key", principal.key_id, of_key))
+        found = BucketSet.of(tuple(bucket for owner in owned for bucket in _buckets(*owner, counted=counted)))
+        if len(self._known) >= MAX_REMEMBERED:
+            self._known.clear()
+        self._known[name] = (of_tenant, of_key, of_model, found)
+        return found
+
+
+def _buckets(scope: str, owner: str, limits: Limits, *, counted: bool) -> list[Bucket]:
+    declared = [("requests", limits.requests_per_minute), ("parallel", limits.parallel_requests)]
+    if counted:
+        cost = None if limits.cost_per_day is None else round(limits.cost_per_day * BILLION)
+        declared += [
+            ("tokens", limits.tokens_per_minute),
+            ("tokens-day", limits.tokens_per_day),
+            ("cost-day", cost),
+        ]
+    return [Bucket(scope, owner, unit, limit) for unit, limit in declared if limit is not None]

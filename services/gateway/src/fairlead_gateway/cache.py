@@ -41,6 +41,8 @@ class CacheState(StrEnum):
     HIT = "hit"
     MISS = "miss"
     BYPASS = "bypass"
+    SHARED = "shared"
+    """The same question was under way; this is its answer."""
 
 
 class CachedAnswer(msgspec.Struct, frozen=True):

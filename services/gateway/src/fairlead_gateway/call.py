@@ -81,11 +81,14 @@ def parse(endpoint: Endpoint, body: bytes, content_type: str | None) -> Call:
     )
 
 
-def rewrite(call: Call, route: Route, cache_salt: str | None, tokens_per_event: int = 1) -> bytes:
+def rewrite(
+    call: Call, route: Route, cache_salt: str | None, *, tokens_per_event: int = 1, answer_bound: int | None = None
+) -> bytes:
     """Return the body for the engine, all bytes kept but those of a few fields that the gateway sets.
 
     They are `model`, `stream_options`, `store`, `cache_salt` and, for more than one token per event, `stream_interval`.
-    A `cache_salt` of None leaves the engine's prefix cache shared between tenants.
+    A `cache_salt` of None leaves the engine's prefix cache shared between tenants. An `answer_bound` is told as the
+    most tokens of each answer, where a quota needs a bound and the request states none.
     """
     replaced: dict[str, bytes] = {"model": msgspec.json.encode(route.served_name)}
     if call.stream and call.endpoint.usage_on_request:
@@ -96,6 +99,8 @@ def rewrite(call: Call, route: Route, cache_salt: str | None, tokens_per_event: 
         replaced["store"] = b"false"
     if cache_salt is not None and call.endpoint.salted:
         replaced["cache_salt"] = msgspec.json.encode(cache_salt)
+    if answer_bound is not None and call.endpoint.output_fields:
+        replaced[call.endpoint.output_fields[0]] = b"%d" % answer_bound
     parts: list[bytes | memoryview] = []
     for name, value in {**call.fields, **replaced}.items():
         if name not in DROPPED or name in replaced:

@@ -60,7 +60,7 @@ class Catalog:
                 nobody learns of models that are not theirs.
         """
         route = self._file.value.by_name.get(model)
-        if route is None or not route.access.admits(principal.tenant, principal.plan):
+        if route is None or not _admits(route, principal):
             raise ModelNotFound(self._not_found(model, principal), param="model")
         return route
 
@@ -81,7 +81,7 @@ class Catalog:
 
     def visible(self, principal: Principal) -> list[Route]:
         """Return the routes that a principal may use, oldest first."""
-        admitted = (route for route in self._file.value.routes if route.access.admits(principal.tenant, principal.plan))
+        admitted = (route for route in self._file.value.routes if _admits(route, principal))
         return sorted(admitted, key=lambda route: (route.created_at, route.served_name))
 
     def _not_found(self, model: str, principal: Principal) -> str:
@@ -90,6 +90,11 @@ class Catalog:
         near = get_close_matches(model[:MAX_SHOWN_NAME], names, n=1)
         hint = f"Did you mean `{near[0]}`?" if near else "GET /v1/models lists the models that you may use."
         return f"The model `{shown}` does not exist or you do not have access to it. {hint}"
+
+
+def _admits(route: Route, principal: Principal) -> bool:
+    """Return whether the model lets the principal in and the principal's grants let it ask."""
+    return route.access.admits(principal.tenant, principal.plan) and principal.may_use_model(route.name)
 
 
 MAX_SHOWN_NAME = 80

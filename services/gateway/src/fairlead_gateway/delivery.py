@@ -19,6 +19,7 @@ class Delivery:
         first_byte_at: Event-loop time in seconds of the first delivered byte, or None.
         content_type: Of the answer.
         error_code: Code of the error that ended a stream, "" where none did.
+        idle: Whether no engine has worked for it.
         kept: The delivered bytes where they are wanted for the cache, else None.
     """
 
@@ -30,6 +31,7 @@ class Delivery:
     first_byte_at: float | None = None
     content_type: str = ""
     error_code: str = ""
+    idle: bool = False
     kept: list[bytes] | None = None
 
     def settled_usage(self, *, prompt_estimate: int, opening_frames: int, answers: int = 1) -> Usage | None:
@@ -51,6 +53,8 @@ class Delivery:
         """
         if self.outcome is Outcome.COMPLETED:
             return self.usage
+        if self.idle:
+            return Usage(0, 0)
         if self.first_byte_at is None or self.outcome is Outcome.CACHED:
             return None
         prompt = self.usage.prompt_tokens if self.usage is not None else prompt_estimate

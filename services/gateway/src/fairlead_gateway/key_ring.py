@@ -34,6 +34,4 @@ class KeyRing:
         """Return the record of an active key, or None for any key that opens nothing."""
         key_id = key_id_of(key)
         record = self._file.value.get(key_id) if key_id is not None else None
-        if record is None or not record.matches(self._pepper, key) or not record.is_active(now):
-            return None
-        return record
+        return record if record is not None and record.opens(self._pepper, key, now) else None

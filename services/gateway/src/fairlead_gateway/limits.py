@@ -1,85 +1,61 @@
-"""Requests and tokens per minute, of tenants and of models: reserved before a request, settled after it.
+"""Limits of tenants, API keys and models: reserved before a request, settled after it.
 
-Each limit is a sliding window of 60 s in slots of one second, kept in Redis for all gateways together and charged in
-one atomic script over all buckets of a request (`lua/reserve.lua`): no window of 60 s ever holds more than the limit.
-Settling gives back what was not used, or charges what was used beyond. A reservation that nobody settles, because its
-gateway died, leaves with its window.
+Requests and tokens per minute are sliding windows of 60 s, parallel requests are leases, tokens and money per day are
+counters of UTC days; all of them are kept in Redis for all gateways together and charged in one atomic script over all
+buckets of a request (`lua/reserve.lua`). Settling gives back what was not used, or charges what was used beyond. What
+nobody settles, because its gateway died, leaves with its window, its lease or its day.
 
 Sources: the sliding-window log of Redis' and Figma's descriptions of rate limiters, compacted to slots; OpenAI's
 documented rate-limit headers.
 """
 
-import math
+import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
-from importlib.resources import files
 
-from fairlead_contract.errors import LimiterUnavailable, RateLimited
+from fairlead_contract.errors import LimiterUnavailable
 from fairlead_contract.routing import Route
-from fairlead_gateway.buckets import Bucket, buckets_of, cost_of, prompt_tokens
+from fairlead_gateway.buckets import Bucket, BucketBook, BucketSet
 from fairlead_gateway.call import Call
+from fairlead_gateway.costs import Cost, unpriced
+from fairlead_gateway.estimate import answer_bound, most_tokens, prompt_tokens, tokens_of
+from fairlead_gateway.limit_keeper import LimitKeeper
+from fairlead_gateway.limit_refusal import LimitExceeded, QuotaExceeded, refusal
+from fairlead_gateway.limit_store import LEASE_S, RESTORE_S, LimitStore, QuotasUnknown, Settlement
+from fairlead_gateway.open_reservations import OpenReservations
+from fairlead_gateway.outcome import Outcome
 from fairlead_gateway.principal import Principal
-from fairlead_gateway.ratelimit_headers import ratelimit_headers
-from fairlead_gateway.redis_link import RedisLink, RedisLost, Script
+from fairlead_gateway.redis_link import RedisLink, RedisLost, RedisPaused
+from fairlead_gateway.reservation import Reservation
 from fairlead_gateway.tenants import TenantDirectory
 from fairlead_gateway.usage import Usage
 from fairlead_gateway.windows import WINDOW_S, BucketState, Charge, Decision, LocalWindows
 
+__all__ = ["LimitExceeded", "Limiter", "Outcome", "QuotaExceeded", "Reservation", "WhenRedisLost"]
 
-class Outcome(StrEnum):
-    """How a request ended, as far as its charge is concerned."""
 
-    COMPLETED = "completed"
-    ABORTED = "aborted"
-    FAILED = "failed"
-    CACHED = "cached"
+NOTHING = Usage(0, 0)
 
 
 class WhenRedisLost(StrEnum):
-    """What the limiter does while Redis does not answer."""
+    """What the limiter does with soft limits while Redis does not answer; daily quotas are closed in any case."""
 
     CLOSED = "closed"
     LOCAL = "local"
-
-
-NOT_LIMITED = Decision(slot=0, allowed=True, states=())
-
-
-@dataclass(slots=True)
-class Reservation:
-    """What a request has been charged until it is settled."""
-
-    buckets: tuple[Bucket, ...] = ()
-    charges: tuple[Charge, ...] = ()
-    decision: Decision = NOT_LIMITED
-    prompt_tokens: int = 0
-    local_slot: int = 0
-    local: bool = False
-    settled: bool = False
-
-    def headers(self) -> list[tuple[str, str]]:
-        """Return `x-ratelimit-*` headers: per unit those of the bucket with the least left."""
-        return ratelimit_headers(self.buckets, self.decision.states, self.charges)
-
-
-class LimitExceeded(RateLimited):
-    """A limit is reached; carries the headers that say which and until when."""
-
-    def __init__(self, message: str, *, retry_after_s: float, headers: list[tuple[str, str]], bucket: Bucket) -> None:
-        super().__init__(message, retry_after_s=retry_after_s)
-        self.headers = headers
-        self.bucket = bucket
 
 
 class Limiter:
     """Reserves and settles, in Redis for all gateways.
 
     Args:
+        cost: What a model's tokens cost.
         when_lost: Refuse every limited request while Redis does not answer (`closed`), or enforce this gateway's share
-            of each limit from memory (`local`).
+            of each soft limit from memory (`local`).
         gateways: How many gateways share the limits, for the `local` share.
+
+    Attributes:
+        keeper: What must run beside requests for as long as the limiter is used.
     """
 
     def __init__(
@@ -87,118 +63,157 @@ class Limiter:
         redis: RedisLink,
         tenants: TenantDirectory,
         *,
+        cost: Cost = unpriced,
         when_lost: WhenRedisLost = WhenRedisLost.CLOSED,
         gateways: int = 1,
         window_s: int = WINDOW_S,
+        lease_s: float = LEASE_S,
+        restore_s: int = RESTORE_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._redis = redis
-        self._tenants = tenants
+        self._store = LimitStore(redis, window_s=window_s, lease_s=lease_s, restore_s=restore_s)
+        self._book = BucketBook(tenants)
+        self._cost = cost
         self._when_lost = when_lost
         self._gateways = gateways
-        self._window_s = window_s
         self._clock = clock
         self._local = LocalWindows(window_s)
+        self._open = OpenReservations()
+        self.keeper = LimitKeeper(self._store, self._open, lambda: self._local.charged(self._now_ms()))
 
     async def reserve(self, principal: Principal, route: Route, call: Call) -> Reservation:
         """Charge a request to every limit that it falls under, or to none.
 
         Raises:
-            RateLimited: A limit is reached.
-            LimiterUnavailable: Redis does not answer and the policy is `closed`.
+            RateLimited: A limit is reached; QuotaExhausted where it is a daily quota.
+            LimiterUnavailable: Redis does not answer, and a daily quota or the policy `closed` is in force.
         """
-        buckets = buckets_of(principal.tenant, self._tenants, route, counted=call.endpoint.counted)
-        if not buckets:
+        limits = self._book.of(principal, route, counted=call.endpoint.counted)
+        if not limits.buckets:
             return Reservation()
-        charges = tuple(Charge(bucket.key, bucket.limit, cost_of(call, bucket)) for bucket in buckets)
+        reservation = self._planned(limits, route.name, call)
+        if not reservation.buckets:
+            return reservation
         try:
-            decision, local = await self._in_redis(charges), False
-        except RedisLost:
-            charges, decision, local = *self._without_redis(charges), True
-        if not decision.allowed:
-            raise _exceeded(buckets, charges, decision)
-        # What Redis grants is noted here too: losing Redis forgets nothing of what this gateway has let through.
-        slot = decision.slot if local else self._local.record(charges, self._now_ms())
-        return Reservation(buckets, charges, decision, prompt_tokens=prompt_tokens(call), local_slot=slot, local=local)
+            reservation.decision = await self._store.reserve(
+                reservation.charges, id_=reservation.id, hard=reservation.hard
+            )
+        except QuotasUnknown:
+            raise _unavailable() from None
+        except RedisPaused:
+            self._without_redis(reservation)
+        except (RedisLost, asyncio.CancelledError) as error:
+            self._take_back(reservation)
+            if not isinstance(error, RedisLost):
+                raise
+            self._without_redis(reservation)
+        if not reservation.decision.allowed:
+            raise refusal(reservation.buckets, reservation.charges, reservation.decision)
+        self._granted(reservation, parallel=limits.parallel)
+        return reservation
 
     async def settle(self, reservation: Reservation, usage: Usage | None, outcome: Outcome) -> None:
         """Replace a reservation by what was used; a second settlement of the same one changes nothing."""
         if reservation.settled:
             return
         reservation.settled = True
-        differences = [
-            (charge.key, actual_cost(reservation, bucket, charge, usage, outcome) - charge.cost)
-            for bucket, charge in zip(reservation.buckets, reservation.charges, strict=True)
-        ]
-        differences = [(key, difference) for key, difference in differences if difference]
-        if not differences:
-            return
-        self._local.settle(reservation.local_slot, differences, self._now_ms())
+        changes = reservation.differences(usage, outcome, self._cost)
+        if reservation.id:
+            self._open.end(reservation)
+        windows = [(change.key, change.cost) for change in changes if change.kind == "w"]
+        if windows:
+            self._local.settle(reservation.local_slot, windows, self._now_ms())
+        if reservation.local:
+            changes = tuple(change for change in changes if change.kind == "p")
+        if changes or reservation.hard:
+            await self._settle(Settlement(reservation.id, reservation.decision.slot, reservation.hard, changes))
+
+    async def _settle(self, settlement: Settlement) -> None:
+        if settlement.hard:
+            self._open.to_settle(settlement)
+        try:
+            done = await self._store.settle(settlement)
+        except RedisPaused:
+            settlement.unsure = False
+        except RedisLost:
+            return  # quotas are settled later; what was reserved otherwise leaves with its window or its lease
+        else:
+            self._open.answered(settlement, done)
+
+    def _planned(self, limits: BucketSet, model: str, call: Call) -> Reservation:
+        bound, most = None, NOTHING
+        if limits.hard:
+            bound = answer_bound(call, limits.buckets, model, self._cost)
+            most = most_tokens(call, bound)
+            limits = limits if self._cost(model, most) else limits.free_of_cost
+        charges = tuple([self._charge(bucket, call, model, most) for bucket in limits.buckets])
+        return Reservation(
+            limits.buckets,
+            charges,
+            id=self._store.new_id() if limits.hard or limits.parallel else "",
+            hard=limits.hard,
+            model=model,
+            prompt_tokens=prompt_tokens(call),
+            answer_bound=bound if limits.hard and call.max_output_tokens is None else None,
+        )
+
+    def _charge(self, bucket: Bucket, call: Call, model: str, most: Usage) -> Charge:
+        if bucket.unit == "tokens":
+            return bucket.charge(tokens_of(call, bucket.limit))
+        if bucket.unit == "tokens-day":
+            return bucket.charge(most.total_tokens)
+        return bucket.charge(self._cost(model, most)) if bucket.unit == "cost-day" else bucket.one
+
+    def _granted(self, reservation: Reservation, *, parallel: bool) -> None:
+        if parallel or reservation.hard:
+            self._open.begin(reservation)
         if reservation.local:
             return
-        try:
-            await self._settle_in_redis(reservation.decision.slot, differences)
-        except RedisLost:
-            return  # what was reserved leaves with its window
+        # What Redis grants is noted here too: losing Redis forgets nothing of what this gateway has let through.
+        windows = [charge for charge in reservation.charges if charge.kind == "w"]
+        if windows:
+            reservation.local_slot = self._local.record(windows, self._now_ms())
 
-    async def _in_redis(self, charges: Sequence[Charge]) -> Decision:
-        arguments = [self._window_s]
-        for charge in charges:
-            arguments += (charge.limit, charge.cost)
-        answer = await self._redis.run_script(_RESERVE, [charge.key for charge in charges], arguments)
-        states = tuple(BucketState(*answer[start : start + 3]) for start in range(2, len(answer), 3))
-        return Decision(slot=answer[0], allowed=bool(answer[1]), states=states)
+    def _take_back(self, reservation: Reservation) -> None:
+        """Undo a reservation that Redis may have made without our knowing."""
+        if reservation.hard:
+            changes = tuple(charge._replace(cost=-charge.cost) for charge in reservation.charges)
+            self._open.to_settle(Settlement(reservation.id, 0, hard=True, changes=changes))
 
-    async def _settle_in_redis(self, slot: int, differences: Sequence[tuple[str, int]]) -> None:
-        keys = [key for key, _ in differences]
-        await self._redis.run_script(_SETTLE, keys, [self._window_s, slot, *(amount for _, amount in differences)])
+    def _without_redis(self, reservation: Reservation) -> None:
+        if reservation.hard or self._when_lost is WhenRedisLost.CLOSED:
+            raise _unavailable()
+        reservation.charges = tuple(_share(charge, self._gateways) for charge in reservation.charges)
+        reservation.decision = self._in_memory(reservation.charges)
+        reservation.local_slot, reservation.local = reservation.decision.slot, True
 
-    def _without_redis(self, charges: Sequence[Charge]) -> tuple[tuple[Charge, ...], Decision]:
-        if self._when_lost is WhenRedisLost.CLOSED:
-            raise LimiterUnavailable("Limits cannot be checked at the moment. Retry shortly.", retry_after_s=1)
-        shares = tuple(_share(charge, self._gateways) for charge in charges)
-        return shares, self._local.reserve(shares, self._now_ms())
+    def _in_memory(self, charges: Sequence[Charge]) -> Decision:
+        """Charge all buckets or none, as the scripts would."""
+        waits = {
+            charge.key: 1000
+            for charge in charges
+            if charge.kind == "p" and self._open.running(charge.key) >= charge.limit
+        }
+        windows = [charge for charge in charges if charge.kind == "w"]
+        decision = self._local.reserve(windows, self._now_ms(), charged=not waits)
+        of_windows = iter(decision.states)
+        allowed = decision.allowed and not waits
+        states = tuple(
+            next(of_windows)
+            if charge.kind == "w"
+            else BucketState(self._open.running(charge.key) + allowed, waits.get(charge.key, 0), 0)
+            for charge in charges
+        )
+        return Decision(decision.slot, allowed, states)
 
     def _now_ms(self) -> int:
         return int(self._clock() * 1000)
 
 
-def actual_cost(reservation: Reservation, bucket: Bucket, charge: Charge, usage: Usage | None, outcome: Outcome) -> int:
-    """Return what a request costs in a bucket once it has ended."""
-    if bucket.unit == "requests":
-        return 0 if outcome is Outcome.FAILED and usage is None else charge.cost
-    if outcome is Outcome.CACHED:
-        return 0
-    if usage is not None:
-        return usage.prompt_tokens + usage.completion_tokens
-    if outcome is Outcome.FAILED:
-        return 0
-    # Nothing is known of what was delivered: the prompt at least was worked on, a finished answer at most as reserved.
-    return min(reservation.prompt_tokens, charge.cost) if outcome is Outcome.ABORTED else charge.cost
-
-
 def _share(charge: Charge, gateways: int) -> Charge:
     limit = max(1, charge.limit // gateways)
-    return Charge(charge.key, limit, min(charge.cost, limit))
+    return charge._replace(limit=limit, cost=min(charge.cost, limit))
 
 
-def _exceeded(buckets: Sequence[Bucket], charges: Sequence[Charge], decision: Decision) -> LimitExceeded:
-    states = decision.states
-    index = max(range(len(buckets)), key=lambda i: states[i].wait_ms)
-    bucket, charge, wait_s = buckets[index], charges[index], states[index].wait_ms / 1000
-    whose = "Your" if bucket.scope == "tenant" else f"The model `{bucket.owner}`'s"
-    left = max(charge.limit - states[index].used, 0)
-    message = (
-        f"{whose} limit of {charge.limit} {bucket.unit} per minute is reached: {left} left, {charge.cost} needed. "
-        f"Retry in {math.ceil(wait_s)} s."
-    )
-    headers = ratelimit_headers(buckets, states, charges)
-    return LimitExceeded(message, retry_after_s=wait_s, headers=headers, bucket=bucket)
-
-
-def _script(name: str) -> Script:
-    return Script(files("fairlead_gateway").joinpath(f"lua/{name}.lua").read_text(encoding="utf-8"))
-
-
-_RESERVE = _script("reserve")
-_SETTLE = _script("settle")
+def _unavailable() -> LimiterUnavailable:
+    return LimiterUnavailable("Limits cannot be checked at the moment. Retry shortly.", retry_after_s=1)

@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 import structlog
 
+from fairlead_gateway.prices import money
 from fairlead_gateway.record import Record
 
 _SHARED: Final[tuple[structlog.typing.Processor, ...]] = (
@@ -53,6 +54,7 @@ def access_log() -> Callable[[Record], None]:
             tenant=record.tenant,
             key_id=record.key_id,
             model=record.model,
+            revision=record.revision,
             stream=record.stream,
             status=record.status,
             outcome=record.outcome,
@@ -60,6 +62,9 @@ def access_log() -> Callable[[Record], None]:
             cache=record.cache,
             prompt_tokens=None if usage is None else usage.prompt_tokens,
             completion_tokens=None if usage is None else usage.completion_tokens,
+            cached_tokens=None if usage is None else usage.cached_tokens,
+            cost=None if record.cost is None else money(record.cost),
+            queue_ms=None if record.queue_s is None else round(record.queue_s * 1000, 1),
             first_byte_ms=None if record.first_byte_s is None else round(record.first_byte_s * 1000, 1),
             duration_ms=round(record.duration_s * 1000, 1),
         )

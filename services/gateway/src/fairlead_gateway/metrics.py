@@ -10,6 +10,7 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from fairlead_contract import telemetry
+from fairlead_gateway.ledger_metrics import CostMetric, LedgerMetrics
 from fairlead_gateway.usage import Usage
 
 MAX_TENANTS = 1000
@@ -33,12 +34,15 @@ class CallMetrics:
     input_tokens: Counter
     output_tokens: Counter
     cached_tokens: Counter
+    cost: CostMetric
 
     def started(self) -> None:
         """Count a request that begins to run."""
         self.running.inc()
 
-    def finished(self, code: int, *, duration_s: float, ttft_s: float | None, usage: Usage | None) -> None:
+    def finished(
+        self, code: int, *, duration_s: float, ttft_s: float | None, usage: Usage | None, cost: int | None = None
+    ) -> None:
         """Count a request that has ended.
 
         Args:
@@ -46,6 +50,7 @@ class CallMetrics:
             duration_s: Seconds from the request to the end of the answer.
             ttft_s: Seconds until the first byte of the answer, where there was one.
             usage: Tokens that the engine counted, where it did.
+            cost: What they cost in billionths of the currency, where the model has a price.
         """
         self.running.dec()
         counter = self.by_code.get(code)
@@ -60,6 +65,9 @@ class CallMetrics:
             self.input_tokens.inc(usage.prompt_tokens)
             self.output_tokens.inc(usage.completion_tokens)
             self.cached_tokens.inc(usage.cached_tokens)
+        if cost is not None:
+            model, _, tenant = self.labels
+            self.cost.add(model, tenant, cost)
 
 
 class GatewayMetrics:
@@ -84,8 +92,11 @@ class GatewayMetrics:
         self._cached = self._counter(
             telemetry.GATEWAY_CACHED_TOKENS, "Prompt tokens that the engine had in its prefix cache", per_tenant
         )
+        self._cost = CostMetric(self.registry)
+        self.ledger = LedgerMetrics(self.registry)
         self._limited = self._counter(telemetry.GATEWAY_LIMITED, "Requests refused by a limit", ("scope", "unit"))
         self._cache = self._counter(telemetry.GATEWAY_CACHE, "Look-ups in the response cache", ("result",))
+        self._cache_by_result: dict[str, Counter] = {}
         self._limiter_up = Gauge(
             telemetry.GATEWAY_LIMITER_UP,
             "1 while Redis answers, 0 while limits follow the policy without it",
@@ -95,6 +106,21 @@ class GatewayMetrics:
         self._reloads = self._counter(telemetry.GATEWAY_CONFIG_RELOADS, "Readings of watched files", ("file", "result"))
         self._retries = self._counter(
             telemetry.GATEWAY_UPSTREAM_RETRIES, "Requests sent again before the first byte", ("model",)
+        )
+        self._jwks = self._counter(
+            telemetry.GATEWAY_JWKS_FETCHES, "Attempts to fetch an issuer's keys", ("issuer", "result")
+        )
+        self._retries_refused = self._counter(
+            telemetry.GATEWAY_RETRIES_REFUSED, "Requests not sent again, for the retry budget was spent", ("model",)
+        )
+        self._circuit = Gauge(
+            telemetry.GATEWAY_CIRCUIT_OPEN,
+            "1 while a model's requests are refused because it failed, else 0",
+            ("model",),
+            registry=self.registry,
+        )
+        self._held = Gauge(
+            telemetry.GATEWAY_HELD, "Requests that wait for a model to start", ("model",), registry=self.registry
         )
         self._calls: dict[tuple[str, str, str], CallMetrics] = {}
         self._tenants: set[str] = set()
@@ -107,17 +133,21 @@ class GatewayMetrics:
             found = self._calls[key] = self._bind(*key)
         return found
 
-    def refused(self, route: str, code: int) -> None:
-        """Count a request that was answered before its tenant or its model was known."""
-        self._requests.labels(NONE, route, str(code), NONE).inc()
+    def refused(self, route: str, code: int, *, model: str = "", tenant: str = "") -> None:
+        """Count a request that did not run; model and tenant are "" where they were not known yet."""
+        shown = self._bounded(tenant) if tenant else NONE
+        self._requests.labels(model or NONE, route, str(code), shown).inc()
 
     def limited(self, scope: str, unit: str) -> None:
-        """Count a request that a limit refused; scope is tenant or model, unit is requests or tokens."""
+        """Count a request that a limit refused; scope is tenant, key or model, unit is one of `buckets.KINDS`."""
         self._limited.labels(scope, unit).inc()
 
     def cache(self, result: str) -> None:
-        """Count a look-up in the response cache: hit, miss, bypass or foreign."""
-        self._cache.labels(result).inc()
+        """Count a look-up in the response cache: hit, shared, miss, bypass or foreign."""
+        counter = self._cache_by_result.get(result)
+        if counter is None:
+            counter = self._cache_by_result[result] = self._cache.labels(result)
+        counter.inc()
 
     def limiter_up(self, up: bool) -> None:  # noqa: FBT001 - the limiter's callback
         """Tell whether Redis answers."""
@@ -127,9 +157,25 @@ class GatewayMetrics:
         """Count a reading of a watched file."""
         self._reloads.labels(path.name, "ok" if ok else "failed").inc()
 
+    def jwks_fetched(self, issuer: str, ok: bool) -> None:  # noqa: FBT001 - the key source's callback
+        """Count an attempt to fetch an issuer's keys; issuers are those of the issuers file."""
+        self._jwks.labels(issuer, "ok" if ok else "failed").inc()
+
     def retried(self, model: str) -> None:
         """Count a request that was sent to another replica before its first byte."""
         self._retries.labels(model).inc()
+
+    def retry_refused(self, model: str) -> None:
+        """Count a request that was not sent again because the budget was spent."""
+        self._retries_refused.labels(model).inc()
+
+    def circuit(self, model: str, is_open: bool) -> None:  # noqa: FBT001 - the doors' callback
+        """Tell whether a model's circuit is open."""
+        self._circuit.labels(model).set(1 if is_open else 0)
+
+    def held(self, model: str, count: int) -> None:
+        """Tell how many requests are held for a model."""
+        self._held.labels(model).set(count)
 
     def render(self) -> bytes:
         """Return all metrics in Prometheus' text format."""
@@ -146,6 +192,7 @@ class GatewayMetrics:
             input_tokens=self._input.labels(model, tenant),
             output_tokens=self._output.labels(model, tenant),
             cached_tokens=self._cached.labels(model, tenant),
+            cost=self._cost,
         )
 
     def _bounded(self, tenant: str) -> str:

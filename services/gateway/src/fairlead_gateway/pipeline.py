@@ -1,9 +1,9 @@
 """What happens to an inference request, in this order.
 
-    authenticate → limit → cache → route → send → settle
+    authenticate → permit → limit → cache → route → send → settle
 
 `admit` and `answer` are that sentence as code. To limit a request its model must be known, so its body is read and
-its model's route found between the first two steps. No step knows a socket: a request is read through `Request`,
+its model's route found before it is limited. No step knows a socket: a request is read through `Request`,
 answered through `Reply`. Whatever goes wrong reaches the client as a FairleadError in its dialect, and what was
 reserved is settled in any case, after the client has its answer.
 """
@@ -15,22 +15,28 @@ from fairlead_contract.errors import FairleadError
 from fairlead_contract.routing import Route
 from fairlead_gateway.auth import Authenticator
 from fairlead_gateway.cache import CACHE_HEADER, CachedAnswer, CacheState, ResponseCache, cache_rules
-from fairlead_gateway.call import Call, parse, rewrite
+from fairlead_gateway.call import Call, parse
 from fairlead_gateway.catalog import Catalog
+from fairlead_gateway.client_timeout import client_timeout_s
 from fairlead_gateway.delivery import Delivery
 from fairlead_gateway.endpoints import Endpoint
+from fairlead_gateway.envelope import sse_error
 from fairlead_gateway.headers import first
+from fairlead_gateway.heartbeat import Heartbeat
 from fairlead_gateway.limits import Limiter, Outcome, Reservation
 from fairlead_gateway.observer import Observer
 from fairlead_gateway.pace import Pace
-from fairlead_gateway.principal import Principal
+from fairlead_gateway.principal import Principal, permit
 from fairlead_gateway.record import CLIENT_LEFT, Record
-from fairlead_gateway.relay import Relay
 from fairlead_gateway.reply import Reply
 from fairlead_gateway.request import Request
+from fairlead_gateway.resilience import Resilience
 from fairlead_gateway.sender import Sender
+from fairlead_gateway.sending import deliver
+from fairlead_gateway.sharing import look_up, share, step_back
 from fairlead_gateway.stream import EVENT_STREAM, STREAM_HEADERS
 from fairlead_gateway.tenant_salt import TenantSalts
+from fairlead_gateway.waiting import ClientLeft
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +51,19 @@ class Services:
     pace: Pace
     sender: Sender
     observer: Observer
+    resilience: Resilience = field(default_factory=Resilience)
 
 
 @dataclass(slots=True)
 class Inference:
-    """A request that has been admitted, and what becomes of it."""
+    """A request that has been admitted, and what becomes of it.
+
+    Attributes:
+        leads: The question, by its name in the cache, for whose answer others may wait here; None where none do.
+        deadline_at: Event-loop time in seconds at which it must be over, where that is not simply the longest time.
+        hurried: Whether the client set that time.
+        heartbeat: Sends comments while a stream waits.
+    """
 
     request: Request
     reply: Reply
@@ -59,7 +73,23 @@ class Inference:
     route: Route
     reservation: Reservation
     cache_key: str | None = None
+    tokens_per_event: int = 1
     delivery: Delivery = field(default_factory=Delivery)
+    leads: str | None = None
+    deadline_at: float | None = None
+    hurried: bool = False
+    heartbeat: Heartbeat | None = None
+
+    def begin_waiting(self, services: Services) -> None:
+        """Give a stream's client signs of life from now on."""
+        heartbeats = services.resilience.heartbeats
+        if heartbeats is not None and self.heartbeat is None and self.call.stream:
+            self.heartbeat = heartbeats.begin(self.reply, since=self.request.received_at)
+
+    def ends_at(self, services: Services) -> float:
+        """Return the event-loop time in seconds at which the request must be over."""
+        longest_at = self.request.received_at + services.resilience.longest_s
+        return longest_at if self.deadline_at is None else min(self.deadline_at, longest_at)
 
 
 class Pipeline:
@@ -93,10 +123,15 @@ async def admit(endpoint: Endpoint, request: Request, reply: Reply, record: Reco
     Raises:
         FairleadError: The request is refused.
     """
-    principal = authenticate(request, record, services)
+    principal = await authenticate(request, record, services)
+    permit(principal, endpoint.kind)
+    timeout_s = client_timeout_s(request.head.headers)
     call, route = await understand(endpoint, request, principal, record, services)
     reservation = await limit(principal, route, call, reply, services)
-    return Inference(request, reply, record, principal, call, route, reservation)
+    inference = Inference(request, reply, record, principal, call, route, reservation)
+    if timeout_s is not None:
+        inference.deadline_at, inference.hurried = request.received_at + timeout_s, True
+    return inference
 
 
 async def answer(inference: Inference, services: Services) -> None:
@@ -104,18 +139,26 @@ async def answer(inference: Inference, services: Services) -> None:
     try:
         if not await replay(inference, services):
             await send(inference, services)
+    except ClientLeft:
+        inference.delivery = Delivery(outcome=Outcome.ABORTED, idle=True)
     finally:
-        await settle(inference, services)
+        if inference.heartbeat is not None:
+            inference.heartbeat.stop()
+        try:
+            await settle(inference, services)
+        finally:
+            step_back(inference, services)
 
 
-def authenticate(request: Request, record: Record, services: Services) -> Principal:
+async def authenticate(request: Request, record: Record, services: Services) -> Principal:
     """Return who is asking.
 
     Raises:
         Unauthenticated: Nobody we know.
+        IdentityUnavailable: Someone whose issuer's keys cannot be had.
     """
-    principal = services.authenticator.authenticate(request.head.headers, request.head.query)
-    record.tenant, record.key_id = principal.tenant, principal.key_id
+    principal = await services.authenticator.authenticate(request.head.headers, request.head.query)
+    record.tenant, record.key_id, record.subject = principal.tenant, principal.key_id, principal.subject
     return principal
 
 
@@ -132,7 +175,7 @@ async def understand(
     body = await request.body.read()
     call = parse(endpoint, body, None if content_type is None else content_type.decode("latin-1"))
     route = services.catalog.resolve(call.model, principal)
-    record.model, record.stream = route.name, call.stream
+    record.model, record.revision, record.stream = route.name, route.revision, call.stream
     return call, route
 
 
@@ -149,15 +192,19 @@ async def limit(principal: Principal, route: Route, call: Call, reply: Reply, se
 
 
 async def replay(inference: Inference, services: Services) -> bool:
-    """Answer from the cache, if it holds the answer; return whether it did."""
+    """Answer with a kept or a shared answer, or with why there is none; return whether that is done."""
     call, record = inference.call, inference.record
     rules = cache_rules(inference.request.head.headers)
     key = services.cache.key(inference.principal, inference.route, call) if rules.store else None
     if key is None:
         return False
     inference.cache_key = key
-    cached = await services.cache.get(key, inference.principal) if rules.read else None
-    record.cache = CacheState.MISS if cached is None else CacheState.HIT
+    record.cache = CacheState.MISS
+    try:
+        cached = await look_up(inference, services, key) if rules.read else None
+    except FairleadError as error:
+        tell(inference, error)
+        return True
     inference.reply.add_headers([(CACHE_HEADER, record.cache.value)])
     if cached is None:
         return False
@@ -167,24 +214,10 @@ async def replay(inference: Inference, services: Services) -> bool:
 
 async def send(inference: Inference, services: Services) -> None:
     """Send the call to its route and relay the answer; what goes wrong is told to the client here."""
-    call, route, reply = inference.call, inference.route, inference.reply
-    endpoint = call.endpoint
-    relay = Relay(
-        reply,
-        dialect=endpoint.dialect,
-        hide_usage=endpoint.usage_on_request and not call.include_usage,
-        keep=inference.cache_key is not None,
-    )
-    inference.delivery = relay.delivery
-    tokens_per_event = _tokens_per_event(call, services.pace)
-    relay.delivery.tokens_per_event = tokens_per_event
-    body = rewrite(call, route, services.salts.of(inference.principal.tenant), tokens_per_event)
-    try:
-        await services.sender.send(route, endpoint, inference.request, body, relay, stream=call.stream)
-    except FairleadError as error:
-        relay.broken(error)
-    if relay.error is not None:
-        refuse(reply, inference.record, relay.error)
+    error = await deliver(inference, services)
+    share(inference, services, error)
+    if error is not None:
+        tell(inference, error)
 
 
 async def settle(inference: Inference, services: Services) -> None:
@@ -220,10 +253,14 @@ def refuse(reply: Reply, record: Record, error: FairleadError) -> None:
     reply.refuse(error)
 
 
-def _tokens_per_event(call: Call, pace: Pace) -> int:
-    if not (call.stream and call.endpoint.paced):
-        return 1
-    return call.tokens_per_event or pace.tokens_per_event
+def tell(inference: Inference, error: FairleadError) -> None:
+    """Tell the client of an admitted request an error; a stream whose head is out gets it as its last event."""
+    reply = inference.reply
+    if not reply.started or reply.finished:
+        refuse(reply, inference.record, error)
+        return
+    inference.record.error_code = error.code
+    reply.finish(sse_error(error, inference.call.endpoint.dialect, request_id=reply.request_id))
 
 
 def _send_cached(inference: Inference, cached: CachedAnswer) -> None:
@@ -232,7 +269,10 @@ def _send_cached(inference: Inference, cached: CachedAnswer) -> None:
     delivery.first_byte_at = _now()
     streamed = cached.content_type == EVENT_STREAM
     headers = STREAM_HEADERS if streamed else (("content-type", cached.content_type),)
-    inference.reply.send(200, headers, cached.body)
+    if inference.reply.started:
+        inference.reply.finish(cached.body)
+    else:
+        inference.reply.send(200, headers, cached.body)
 
 
 def _now() -> float:

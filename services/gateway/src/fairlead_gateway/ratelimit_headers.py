@@ -1,8 +1,12 @@
-"""`x-ratelimit-*`, as OpenAI documents them: limit, what remains of it, and the time until all of it is back."""
+"""`x-ratelimit-*`, as OpenAI documents them: limit, what remains of it, and the time until all of it is back.
+
+Beyond OpenAI's `requests` and `tokens` there are `parallel` (which has no time), `tokens-day` and `cost-day` (money).
+"""
 
 from collections.abc import Sequence
 
-from fairlead_gateway.buckets import Bucket
+from fairlead_gateway.buckets import KINDS, Bucket
+from fairlead_gateway.costs import money
 from fairlead_gateway.windows import BucketState, Charge
 
 
@@ -10,24 +14,30 @@ def ratelimit_headers(
     buckets: Sequence[Bucket], states: Sequence[BucketState], charges: Sequence[Charge]
 ) -> list[tuple[str, str]]:
     """Return the headers: per unit those of the bucket with the least left."""
+    least: dict[str, tuple[int, int, int]] = {}
+    for bucket, state, charge in zip(buckets, states, charges, strict=True):
+        left = charge.limit - state.used
+        found = least.get(bucket.unit)
+        if found is None or left < found[1]:
+            least[bucket.unit] = (charge.limit, left, state.reset_ms)
     headers = []
-    for unit in ("requests", "tokens"):
-        found = [i for i, bucket in enumerate(buckets) if bucket.unit == unit]
-        if not found:
-            continue
-        least = min(found, key=lambda i: charges[i].limit - states[i].used)
-        headers += [
-            (f"x-ratelimit-limit-{unit}", str(charges[least].limit)),
-            (f"x-ratelimit-remaining-{unit}", str(max(charges[least].limit - states[least].used, 0))),
-            (f"x-ratelimit-reset-{unit}", duration(states[least].reset_ms)),
-        ]
+    for unit in least if len(least) == 1 else [unit for unit in KINDS if unit in least]:
+        limit, left, reset_ms = least[unit]
+        shown = money if unit == "cost-day" else str
+        headers.append((f"x-ratelimit-limit-{unit}", shown(limit)))
+        headers.append((f"x-ratelimit-remaining-{unit}", shown(max(left, 0))))
+        if unit != "parallel":
+            headers.append((f"x-ratelimit-reset-{unit}", duration(reset_ms)))
     return headers
 
 
 def duration(milliseconds: int) -> str:
-    """Return a duration as OpenAI's headers write it: `12ms`, `1.5s`, `1m1s`."""
+    """Return a duration as OpenAI's headers write it: `12ms`, `1.5s`, `1m1s`, `3h0m0s`."""
     if milliseconds < 1000:  # noqa: PLR2004
         return f"{max(milliseconds, 0)}ms"
     minutes, rest = divmod(milliseconds, 60_000)
     seconds = f"{rest / 1000:.3f}".rstrip("0").rstrip(".")
+    hours, minutes_of_hour = divmod(minutes, 60)
+    if hours:
+        return f"{hours}h{minutes_of_hour}m{seconds}s"
     return f"{minutes}m{seconds}s" if minutes else f"{seconds}s"

@@ -27,6 +27,10 @@ class RedisLost(Exception):
     """Redis did not answer in time, or at all, or with an error."""
 
 
+class RedisPaused(RedisLost):
+    """Redis was not asked, because it did not answer a moment ago."""
+
+
 @dataclass(frozen=True)
 class Script:
     """A Lua script, which Redis knows by its hash once it has seen it."""
@@ -100,7 +104,7 @@ class RedisLink:
         loop = asyncio.get_running_loop()
         now = loop.time()
         if now < self._paused_until:
-            raise RedisLost("paused after a failure")
+            raise RedisPaused("paused after a failure")
         wire = self._wire
         if wire is None or wire.closed:
             wire = self._wire = self._open()

@@ -3,6 +3,7 @@
 It stands between two connections: bytes go one way, and the other way go the client's leaving and its slowness.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
 from fairlead_contract.errors import FairleadError
@@ -35,14 +36,24 @@ class Relay:
     Args:
         hide_usage: Whether a stream's usage event is for the gateway alone.
         keep: Whether the delivered bytes are kept, for the cache.
+        on_slow: Called when the client is slow to read an answer that is still under way.
     """
 
-    __slots__ = ("_dialect", "_error", "_flow", "_hide_usage", "_reader", "_reply", "delivery")
+    __slots__ = ("_dialect", "_error", "_flow", "_hide_usage", "_on_slow", "_reader", "_reply", "delivery")
 
-    def __init__(self, reply: Reply, *, dialect: Dialect, hide_usage: bool, keep: bool) -> None:
+    def __init__(
+        self,
+        reply: Reply,
+        *,
+        dialect: Dialect,
+        hide_usage: bool,
+        keep: bool,
+        on_slow: Callable[[], None] | None = None,
+    ) -> None:
         self._reply = reply
         self._dialect = dialect
         self._hide_usage = hide_usage
+        self._on_slow = on_slow
         self._reader: _Reader | None = None
         self._flow: Flow | None = None
         self._error: FairleadError | None = None
@@ -100,6 +111,8 @@ class Relay:
             return
         if slow:
             self._flow.pause()
+            if self._on_slow is not None and self.delivery.outcome is not Outcome.COMPLETED:
+                self._on_slow()
         else:
             self._flow.resume()
 

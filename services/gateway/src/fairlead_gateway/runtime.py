@@ -7,40 +7,58 @@ import resource
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
 
+from fairlead_contract.issuers import NO_ISSUERS, Issuers
 from fairlead_contract.tenants import Tenants
 from fairlead_gateway.app import create_app
 from fairlead_gateway.asgi import AsgiLane, Lifespan
 from fairlead_gateway.auth import Authenticator
+from fairlead_gateway.breaker import BreakerRules
 from fairlead_gateway.cache import CacheBounds, ResponseCache
 from fairlead_gateway.catalog import Catalog, RouteIndex, read_routes
 from fairlead_gateway.deadlines import Deadlines
+from fairlead_gateway.doors import DoorRules, Doors
 from fairlead_gateway.edge import Edge, EdgeLimits, Handler
 from fairlead_gateway.endpoints import ENDPOINTS, dialect_of
 from fairlead_gateway.envelope import render
-from fairlead_gateway.jwt_tokens import TokenRules, TokenVerifier, read_token_key
+from fairlead_gateway.flights import Flights
+from fairlead_gateway.heartbeat import Heartbeats
+from fairlead_gateway.holding import Holding, HoldRules
+from fairlead_gateway.issuers import IssuerDirectory, local_issuer, read_issuers, source_opener
+from fairlead_gateway.jwt_tokens import TokenVerifier, read_token_key
 from fairlead_gateway.key_ring import KeyIndex, KeyRing, read_keys
 from fairlead_gateway.lanes import lanes
+from fairlead_gateway.ledger.batch import Retention
+from fairlead_gateway.ledger.reader import LedgerReader
+from fairlead_gateway.ledger.writer import LedgerWriter
 from fairlead_gateway.limits import Limiter
 from fairlead_gateway.logs import access_log
 from fairlead_gateway.metrics import GatewayMetrics
 from fairlead_gateway.observer import Observer
 from fairlead_gateway.pace import PRESSURE_FILES, Pace
 from fairlead_gateway.pipeline import Pipeline, Services
+from fairlead_gateway.prices import PriceList
 from fairlead_gateway.redis_address import RedisAddress
 from fairlead_gateway.redis_link import RedisLink
+from fairlead_gateway.resilience import Resilience
+from fairlead_gateway.retry_budget import RetryRules
 from fairlead_gateway.scrape import scrape_lane
 from fairlead_gateway.sender import Sender, UpstreamTimes
 from fairlead_gateway.settings import GatewaySettings
 from fairlead_gateway.tenant_salt import TenantSalts
 from fairlead_gateway.tenants import NO_TENANTS, TenantDirectory, read_tenants
+from fairlead_gateway.token_claims import TokenRules
 from fairlead_gateway.upstream import UpstreamPool
 from fairlead_gateway.watch import WatchedFile, watch
 
 FILES_OF_OUR_OWN: Final = 128
 """Open files that are no client's: Redis, watched files, listeners, libraries."""
+
+LEDGER_DEADLINE_S: Final = 5.0
+"""Nobody's request waits for the ledger, so Redis may take its time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +80,9 @@ class Runtime:
     metrics_port: int
 
     async def drain(self) -> None:
-        """Become not ready, let load balancers notice, then finish what is under way."""
+        """Become not ready, send away who waits for a model, let balancers notice, then finish what is under way."""
         self.draining.set()
+        self.services.resilience.close()
         await asyncio.sleep(self.settings.drain_notice_s)
         await self.edge.drain(limit_s=self.settings.longest_stream_s)
 
@@ -74,6 +93,7 @@ class _ApiServices:
 
     authenticator: Authenticator
     catalog: Catalog
+    ledger: LedgerReader
     draining: Callable[[], bool]
 
 
@@ -84,6 +104,7 @@ class _Files:
     routes: WatchedFile[RouteIndex]
     tenants: WatchedFile[Tenants]
     keys: WatchedFile[KeyIndex]
+    issuers: WatchedFile[Issuers] | None
 
     @classmethod
     def of(cls, settings: GatewaySettings, metrics: GatewayMetrics) -> "_Files":
@@ -93,11 +114,22 @@ class _Files:
             keys=WatchedFile(
                 settings.api_keys_file, read_keys, absent=MappingProxyType({}), on_read=metrics.config_read
             ),
+            issuers=_issuers_file(settings, metrics),
         )
 
     @property
     def all(self) -> list[WatchedFile[Any]]:
-        return [self.routes, self.tenants, self.keys]
+        return [self.routes, self.tenants, self.keys, *([] if self.issuers is None else [self.issuers])]
+
+    def declared_issuers(self) -> Issuers:
+        return NO_ISSUERS if self.issuers is None else self.issuers.value
+
+
+def _issuers_file(settings: GatewaySettings, metrics: GatewayMetrics) -> WatchedFile[Issuers] | None:
+    if settings.issuers_file is None:
+        return None
+    read = partial(read_issuers, local=settings.issuer)
+    return WatchedFile(settings.issuers_file, read, absent=NO_ISSUERS, on_read=metrics.config_read)
 
 
 @asynccontextmanager
@@ -115,12 +147,14 @@ async def open_runtime(settings: GatewaySettings) -> AsyncIterator[Runtime]:
         stack.callback(deadlines.close)
         services = await _open_services(settings, metrics, deadlines, stack)
         draining = asyncio.Event()
-        app = create_app(_ApiServices(services.authenticator, services.catalog, draining.is_set))
+        ledger = _open_ledger_reader(settings, stack)
+        app = create_app(_ApiServices(services.authenticator, services.catalog, ledger, draining.is_set))
         await stack.enter_async_context(Lifespan(app))
         scrape = _edge(scrape_lane(metrics), settings, deadlines)
         stack.push_async_callback(scrape.drain, limit_s=0)
         edge = _edge(lanes(ENDPOINTS, Pipeline(services), AsgiLane(app)), settings, deadlines)
         stack.push_async_callback(edge.drain, limit_s=0)
+        stack.callback(services.resilience.close)
         metrics_port = await scrape.listen(settings.metrics_host, settings.metrics_port)
         port = await edge.listen(settings.host, settings.port)
         yield Runtime(settings, metrics, services, edge, draining, port, metrics_port)
@@ -141,17 +175,33 @@ async def _open_services(
     stack.push_async_callback(counters.aclose)
     answers = RedisLink(address, deadline_s=settings.redis_deadline_s)
     stack.push_async_callback(answers.aclose)
+    ledger = _open_ledger(settings, metrics, stack)
     pool = UpstreamPool(
         deadlines,
         connect_timeout_s=settings.connect_timeout_s,
         idle_s=settings.upstream_idle_s,
         on_retry=metrics.retried,
+        on_retry_refused=metrics.retry_refused,
+        retries=RetryRules(settings.retry_share),
     )
     stack.callback(pool.close)
+    prices = PriceList(files.tenants)
+    limiter = Limiter(
+        counters,
+        tenants,
+        when_lost=settings.when_redis_lost,
+        gateways=settings.gateways,
+        cost=lambda model, usage: prices.cost(model, usage) or 0,
+    )
+    keeping = asyncio.create_task(limiter.keeper.run())
+    stack.callback(keeping.cancel)
+    sender = Sender(pool, hop_root=read_token_key(settings.hop_key_file), times=_times(settings))
     return Services(
-        authenticator=Authenticator(_verifier(settings), KeyRing(files.keys, pepper), tenants),
+        authenticator=Authenticator(
+            TokenVerifier(_open_issuers(settings, files, metrics, stack)), KeyRing(files.keys, pepper), tenants
+        ),
         catalog=Catalog(files.routes),
-        limiter=Limiter(counters, tenants, when_lost=settings.when_redis_lost, gateways=settings.gateways),
+        limiter=limiter,
         cache=ResponseCache(
             answers,
             _derived(pepper, "response-cache"),
@@ -160,15 +210,58 @@ async def _open_services(
         ),
         salts=TenantSalts(_derived(pepper, "prefix-cache")),
         pace=Pace(most=settings.tokens_per_event, files=PRESSURE_FILES),
-        sender=Sender(pool, hop_root=read_token_key(settings.hop_key_file), times=_times(settings)),
-        observer=Observer(metrics, access_log() if settings.access_log else None),
+        sender=sender,
+        observer=Observer(
+            metrics,
+            access_log() if settings.access_log else None,
+            prices=prices,
+            ledger=ledger.append,
+        ),
+        resilience=_resilience(settings, metrics, deadlines, sender),
     )
 
 
-def _verifier(settings: GatewaySettings) -> TokenVerifier:
-    return TokenVerifier(
-        read_token_key(settings.jwt_key_file), TokenRules(issuer=settings.issuer, audience=settings.audience)
+def _resilience(settings: GatewaySettings, metrics: GatewayMetrics, deadlines: Deadlines, sender: Sender) -> Resilience:
+    breaker = BreakerRules(settings.breaker_failures, settings.breaker_pause_s)
+    rules = HoldRules(settings.hold_stream_s, settings.hold_whole_s, settings.held_requests)
+    return Resilience(
+        flights=Flights(followers=settings.shared_waiters),
+        doors=Doors(DoorRules(settings.running_requests, breaker), on_circuit=metrics.circuit),
+        holding=Holding(sender.knock, rules, on_held=metrics.held),
+        heartbeats=Heartbeats(deadlines, silence_s=settings.stream_silence_s),
+        longest_s=settings.longest_stream_s,
     )
+
+
+def _open_ledger(settings: GatewaySettings, metrics: GatewayMetrics, stack: AsyncExitStack) -> LedgerWriter:
+    """Return the ledger's writer, at work; at the end it writes what still waits."""
+    link = RedisLink(RedisAddress.from_url(settings.redis), deadline_s=LEDGER_DEADLINE_S)
+    stack.push_async_callback(link.aclose)
+    retention = Retention(settings.ledger_days, settings.ledger_entries, settings.usage_days)
+    writer = LedgerWriter(link, metrics.ledger, retention=retention, capacity=settings.ledger_buffer_records)
+    stack.push_async_callback(writer.flush, settings.ledger_flush_s)
+    task = asyncio.create_task(writer.run())
+    stack.callback(task.cancel)
+    return writer
+
+
+def _open_ledger_reader(settings: GatewaySettings, stack: AsyncExitStack) -> LedgerReader:
+    link = RedisLink(RedisAddress.from_url(settings.redis), deadline_s=LEDGER_DEADLINE_S)
+    stack.push_async_callback(link.aclose)
+    return LedgerReader(link, settings.ledger_days)
+
+
+def _open_issuers(
+    settings: GatewaySettings, files: _Files, metrics: GatewayMetrics, stack: AsyncExitStack
+) -> IssuerDirectory:
+    rules = TokenRules(issuer=settings.issuer, audience=settings.audience, admins=True)
+    local = local_issuer(read_token_key(settings.jwt_key_file), rules)
+    opener = source_opener(on_fetched=metrics.jwks_fetched, on_read=metrics.config_read)
+    issuers = IssuerDirectory(local, files.declared_issuers, opener)
+    stack.callback(issuers.close)
+    watcher = asyncio.create_task(issuers.watch())
+    stack.callback(watcher.cancel)
+    return issuers
 
 
 def _times(settings: GatewaySettings) -> UpstreamTimes:

@@ -6,9 +6,10 @@ from fairlead_contract.hop import hop_secret
 from fairlead_contract.names import HOP_HEADER, REQUEST_ID_HEADER
 from fairlead_contract.routing import Route
 from fairlead_gateway.endpoints import Endpoint
+from fairlead_gateway.headers import Headers
 from fairlead_gateway.request import Request
 from fairlead_gateway.upstream import Address, UpstreamPool
-from fairlead_gateway.upstream_connection import Patience, Sink
+from fairlead_gateway.upstream_connection import Flow, Patience, Sink
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +57,20 @@ class Sender:
         self._prepared: dict[tuple[str, str], _Prepared] = {}
 
     async def send(
-        self, route: Route, endpoint: Endpoint, request: Request, body: bytes, sink: Sink, *, stream: bool
+        self,
+        route: Route,
+        endpoint: Endpoint,
+        request: Request,
+        body: bytes,
+        sink: Sink,
+        *,
+        stream: bool,
+        left_s: float | None = None,
     ) -> None:
         """Send a body and feed the answer to a sink; return when the answer is complete or abandoned.
+
+        Where the whole request's time is not what it usually is, because some of it is gone or the client gave less,
+        `left_s` says how much of it is left.
 
         Raises:
             Unavailable, UpstreamFailed, UpstreamTimeout: As `UpstreamPool.exchange`.
@@ -73,7 +85,28 @@ class Sender:
         )
         payload = b"".join((prepared.head, variable, body))
         patience = self._streamed if stream else self._whole
+        if left_s is not None:
+            patience = patience.within(left_s)
         await self._pool.exchange(prepared.address, payload, sink, patience, model=route.name)
+
+    async def knock(self, route: Route) -> bool:
+        """Return whether one of a model's replicas says that it is well; that takes as long as a stream may to begin.
+
+        Raises:
+            Unavailable, UpstreamFailed, UpstreamTimeout: As `UpstreamPool.exchange`.
+        """
+        head = (
+            f"GET {route.path_prefix.rstrip('/')}/health HTTP/1.1\r\n"
+            f"host: {route.upstream_host}:{route.upstream_port}\r\n"
+            f"{HOP_HEADER}: {hop_secret(self._hop_root, route.name)}\r\n\r\n"
+        ).encode("ascii")
+        sink = _Knock()
+        try:
+            address = Address(route.upstream_host, route.upstream_port)
+            await self._pool.exchange(address, head, sink, self._streamed, model=route.name)
+        finally:
+            sink.over()
+        return sink.status == 200  # noqa: PLR2004
 
     def _prepare(self, route: Route, endpoint: Endpoint) -> _Prepared:
         key = (route.name, endpoint.path)
@@ -85,6 +118,31 @@ class Sender:
                 head=_head(route, endpoint, hop_secret(self._hop_root, route.name)),
             )
         return prepared
+
+
+class _Knock:
+    """Takes note of an answer's status."""
+
+    def __init__(self) -> None:
+        self.status = 0
+        self._flow: Flow | None = None
+
+    def attached(self, flow: Flow) -> None:
+        self._flow = flow
+
+    def head(self, status: int, headers: Headers) -> None:  # noqa: ARG002 - a sink's signature
+        self.status = status
+
+    def data(self, data: bytes) -> None:
+        """What it says besides does not matter."""
+
+    def end(self) -> None:
+        self._flow = None
+
+    def over(self) -> None:
+        """Close the connection of a knock that nobody waits for any more."""
+        if self._flow is not None:
+            self._flow.abandon()
 
 
 _REQUEST_ID = REQUEST_ID_HEADER.encode("ascii")

@@ -58,6 +58,11 @@ class GatewaySettings(BaseSettings):
     jwt_key_file: Path = _file("JWT key file", "Key under which tokens are signed (HS256), at least 32 bytes.")
     pepper_file: Path = _file("Pepper file", "Key of the API keys' hashes; keys of caches are derived from it too.")
     hop_key_file: Path = _file("Hop key file", "Root from which each model's hop secret is derived.")
+    issuers_file: Path | None = Field(
+        None,
+        title="Issuers file",
+        description="YAML with other issuers whose tokens are taken; changes are in force within a second.",
+    )
     issuer: str = Field(JWT_ISSUER, title="Issuer", description="The `iss` that a token must have.")
     audience: str = Field(JWT_AUDIENCE, title="Audience", description="The `aud` that a token must have.")
 
@@ -67,7 +72,7 @@ class GatewaySettings(BaseSettings):
     redis_url_file: Path | None = Field(
         None, title="Redis URL file", description="File that holds the Redis URL, where it carries a password."
     )
-    redis_deadline_s: float = _seconds(0.5, "Redis deadline", "Longest time that a request waits for Redis.")
+    redis_deadline_s: float = _seconds(0.1, "Redis deadline", "Longest time that a request waits for Redis.")
     when_redis_lost: WhenRedisLost = Field(
         WhenRedisLost.LOCAL,
         title="Without Redis",
@@ -76,6 +81,16 @@ class GatewaySettings(BaseSettings):
     gateways: int = _count(1, "Gateways", "How many gateways share the limits, for the share of each without Redis.")
     cache_entry_bytes: int = _bytes(MIB, "Largest cached answer", "Larger answers are not kept.")
     cache_total_bytes: int = _bytes(256 * MIB, "Cache size", "Bytes of all cached answers together.")
+
+    ledger_days: int = _count(7, "Request retention", "Days for which single requests stay in the ledger.")
+    ledger_entries: int = _count(
+        2_000_000, "Largest ledger", "Most single requests kept, however young; the oldest go first."
+    )
+    usage_days: int = _count(400, "Usage retention", "Days for which daily sums of use are kept.")
+    ledger_buffer_records: int = _count(
+        100_000, "Ledger buffer", "Most requests that wait in memory to be written while Redis is lost."
+    )
+    ledger_flush_s: float = _seconds(2, "Ledger flush", "Time at the end to write what still waits.", least=0)
 
     body_bytes: int = _bytes(4 * MIB, "Largest request", "Larger request bodies are refused with 413.")
     head_timeout_s: float = _seconds(10, "Head time-out", "Time in which a request's head must be complete.")
@@ -91,6 +106,25 @@ class GatewaySettings(BaseSettings):
     idle_timeout_s: float = _seconds(120, "Stream idle time-out", "Longest pause within an answer.")
     longest_stream_s: float = _seconds(
         600, "Longest stream", "Time in which an answer must be complete; drain waits as long."
+    )
+    hold_stream_s: float = _seconds(
+        120, "Hold of streams", "Longest time that a stream waits for a model to start; 0 does not wait.", least=0
+    )
+    hold_whole_s: float = _seconds(
+        20, "Hold of whole answers", "Longest time that any other request waits for it; 0 does not wait.", least=0
+    )
+    held_requests: int = _count(1000, "Held requests", "Most requests that wait for one model; more get 503.")
+    stream_silence_s: float = _seconds(
+        5, "Stream silence", "Time after which a stream that has not begun gets its head and a comment, and again."
+    )
+    shared_waiters: int = _count(4096, "Shared waiters", "Most requests that wait for the answer to the same question.")
+    running_requests: int = _count(4096, "Running requests", "Most requests of one model at a time; more get 503.")
+    breaker_failures: int = _count(5, "Breaker", "Failures of a model in a row after which its requests get 503.")
+    breaker_pause_s: float = _seconds(
+        1, "Breaker pause", "Time for which they do at first; it doubles up to 30 s while the model goes on failing."
+    )
+    retry_share: float = Field(
+        0.2, ge=0, le=1, title="Retry share", description="Share of a model's requests that may be sent a second time."
     )
     upstream_idle_s: float = _seconds(30, "Upstream keep-alive", "Time that an unused upstream connection is kept.")
     tokens_per_event: int = _count(

@@ -29,7 +29,8 @@ STREAM_HEADERS: Final[tuple[Header, ...]] = (
 class StreamReader:
     """Reads a stream and writes it to a reply.
 
-    The reply begins with the first whole frame: an engine that fails before it is answered with a status of its own.
+    The answer begins with the first whole frame: an engine that fails before it is answered with a status of its own,
+    unless a heartbeat has begun the reply.
 
     Attributes:
         ended: Whether the reply has got its end, good or bad.
@@ -75,7 +76,7 @@ class StreamReader:
         if self.ended:
             return
         self.ended = True
-        if not self._reply.started:
+        if self._delivery.first_byte_at is None:
             self.error = error
             return
         self._delivery.error_code = error.code
@@ -105,14 +106,14 @@ class StreamReader:
         if not data:
             return
         self._count(data)
-        if self._reply.started:
+        if self._delivery.first_byte_at is not None:
             self._reply.write(data)
         else:
             self._start(data)
 
     def _finish(self, data: bytes) -> None:
         self._count(data)
-        if not self._reply.started:
+        if self._delivery.first_byte_at is None:
             self._start(data)
             data = b""
         self.ended = True
@@ -122,7 +123,10 @@ class StreamReader:
     def _start(self, data: bytes) -> None:
         self._delivery.first_byte_at = self._loop.time()
         self._delivery.content_type = EVENT_STREAM
-        self._reply.start(200, STREAM_HEADERS, data)
+        if self._reply.started:
+            self._reply.write(data)
+        else:
+            self._reply.start(200, STREAM_HEADERS, data)
 
     def _count(self, data: bytes) -> None:
         delivery, delta = self._delivery, self._grammar.delta

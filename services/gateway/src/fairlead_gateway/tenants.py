@@ -1,6 +1,6 @@
 """The declared tenants, as the gateway uses them."""
 
-from fairlead_contract.tenants import Limits, Tenants, parse_tenants
+from fairlead_contract.tenants import Limits, Tenant, Tenants, parse_tenants
 from fairlead_gateway.watch import WatchedFile
 
 NO_TENANTS = Tenants(plans={}, tenants={})
@@ -14,10 +14,10 @@ class TenantDirectory:
         self._limits: dict[str, Limits] = {}
         self._limits_of: Tenants | None = None
 
-    def plan_of(self, tenant: str) -> str | None:
-        """Return an active tenant's plan, or None where the tenant is not declared or is disabled."""
+    def find(self, tenant: str) -> Tenant | None:
+        """Return an active tenant, or None where the tenant is not declared or is disabled."""
         declared = self._file.value.tenants.get(tenant)
-        return None if declared is None or declared.disabled else declared.plan
+        return None if declared is None or declared.disabled else declared
 
     def limits_of(self, tenant: str) -> Limits:
         """Return the smaller of a tenant's own limits and its plan's; a tenant no longer declared has limits of one."""

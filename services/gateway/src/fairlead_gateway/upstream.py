@@ -1,7 +1,8 @@
 """Connections to upstreams, kept alive and used again; the one used last goes out first.
 
 A request is sent a second time at most once, and only where no byte of an answer can have been produced: the connection
-was refused, or it was an old one that the upstream had already closed or handed over to a successor.
+was refused, or it was an old one that the upstream had already closed or handed over to a successor. All that are
+sent again stay within a budget, but for those to a proxy's successor, of which there are many at once by nature.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from typing import Final
 
 from fairlead_contract.errors import Unavailable, UpstreamTimeout
 from fairlead_gateway.deadlines import Deadlines
+from fairlead_gateway.retry_budget import RetryBudget, RetryRules
 from fairlead_gateway.upstream_connection import Patience, Sink, StaleConnection, UpstreamConnection
 
 REFUSED_RETRY_S: Final = 0.1
@@ -34,6 +36,8 @@ class UpstreamPool:
         idle_s: Seconds that an unused connection is kept.
         max_idle: Unused connections kept per address.
         on_retry: Called with the model's name when a request is sent a second time.
+        on_retry_refused: Called likewise when one would have been, were there budget left.
+        retries: How many of a model's requests may be sent a second time.
     """
 
     def __init__(
@@ -44,12 +48,18 @@ class UpstreamPool:
         idle_s: float,
         max_idle: int = 512,
         on_retry: Callable[[str], None] | None = None,
+        on_retry_refused: Callable[[str], None] | None = None,
+        retries: RetryRules | None = None,
     ) -> None:
         self._deadlines = deadlines
         self._connect_timeout_s = connect_timeout_s
         self._idle_s = idle_s
         self._max_idle = max_idle
         self._on_retry = on_retry
+        self._on_retry_refused = on_retry_refused
+        self._retries = retries or RetryRules()
+        self._budgets: dict[str, RetryBudget] = {}
+        self._loop = asyncio.get_running_loop()
         self._idle: defaultdict[Address, list[UpstreamConnection]] = defaultdict(list)
 
     async def exchange(self, address: Address, payload: bytes, sink: Sink, patience: Patience, *, model: str) -> None:
@@ -60,12 +70,20 @@ class UpstreamPool:
             UpstreamFailed: The connection broke off.
             UpstreamTimeout: The upstream took longer than it may.
         """
-        connection = self._take(address) or await self._connect(address, model)
+        budget = self._budgets.get(model) or self._budgets.setdefault(model, RetryBudget(self._retries))
+        budget.request(self._loop.time())
+        connection = self._take(address)
+        if connection is None:
+            connection = await self._connect(address, model, budget)
+            await connection.exchange(payload, sink, patience)
+            return
         try:
             await connection.exchange(payload, sink, patience)
-        except StaleConnection:
+        except StaleConnection as stale:
+            if not stale.replaced and not self._may_retry(model, budget):
+                raise
             self._tell_retry(model)
-            connection = await self._connect(address, model)
+            connection = await self._connect(address, model, None)
             await connection.exchange(payload, sink, patience)
 
     def close(self) -> None:
@@ -83,16 +101,19 @@ class UpstreamPool:
                 return connection
         return None
 
-    async def _connect(self, address: Address, model: str) -> UpstreamConnection:
+    async def _connect(self, address: Address, model: str, budget: RetryBudget | None) -> UpstreamConnection:
+        """Connect; where the connection is refused and a budget is given, try once more."""
         try:
             return await self._connect_once(address)
         except ConnectionRefusedError:
-            self._tell_retry(model)
-            await asyncio.sleep(REFUSED_RETRY_S)
+            if budget is None or not self._may_retry(model, budget):
+                raise _unreachable() from None
+        self._tell_retry(model)
+        await asyncio.sleep(REFUSED_RETRY_S)
         try:
             return await self._connect_once(address)
         except ConnectionRefusedError:
-            raise Unavailable("The model's servers are not reachable. Retry shortly.", retry_after_s=5) from None
+            raise _unreachable() from None
 
     async def _connect_once(self, address: Address) -> UpstreamConnection:
         loop = asyncio.get_running_loop()
@@ -123,6 +144,16 @@ class UpstreamPool:
         idle.append(connection)
         return self._idle_s
 
+    def _may_retry(self, model: str, budget: RetryBudget) -> bool:
+        allowed = budget.take(self._loop.time())
+        if not allowed and self._on_retry_refused is not None:
+            self._on_retry_refused(model)
+        return allowed
+
     def _tell_retry(self, model: str) -> None:
         if self._on_retry is not None:
             self._on_retry(model)
+
+
+def _unreachable() -> Unavailable:
+    return Unavailable("The model's servers are not reachable. Retry shortly.", retry_after_s=5)

@@ -12,7 +12,7 @@ from typing import Final, Protocol, cast
 import httptools
 from typing_extensions import override
 
-from fairlead_contract.errors import UpstreamFailed, UpstreamTimeout
+from fairlead_contract.errors import AnswerTooLong, UpstreamFailed, UpstreamTimeout
 from fairlead_gateway.deadlines import NEVER, Deadlines
 from fairlead_gateway.headers import Headers, first
 
@@ -20,7 +20,15 @@ _FAREWELLS: Final = frozenset({404, 500, 503})
 
 
 class StaleConnection(UpstreamFailed):
-    """A kept-alive connection that led to nobody any more: the request never ran."""
+    """A kept-alive connection that led to nobody any more: the request never ran.
+
+    Attributes:
+        replaced: Whether a proxy said farewell: sending the request again makes no engine work twice.
+    """
+
+    def __init__(self, message: str, *, replaced: bool = False) -> None:
+        super().__init__(message)
+        self.replaced = replaced
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +44,10 @@ class Patience:
     first_byte_s: float
     idle_s: float
     total_s: float
+
+    def within(self, left_s: float) -> "Patience":
+        """Return the same patience with an earlier end."""
+        return Patience(self.first_byte_s, self.idle_s, min(self.total_s, max(left_s, 0.0)))
 
 
 class Flow(Protocol):
@@ -195,7 +207,7 @@ class UpstreamConnection(asyncio.Protocol):
         if self._sink is None:
             self.close()
         elif now >= self._end_at:
-            self._settle(UpstreamTimeout("The answer took longer than this gateway lets any answer take."))
+            self._settle(AnswerTooLong("The answer took longer than it may. Ask for a shorter one, or give more time."))
         elif self._answer_begun:
             self._settle(UpstreamTimeout("The model stopped in the middle of its answer."))
         else:
@@ -231,7 +243,9 @@ class UpstreamConnection(asyncio.Protocol):
         """Give the sink what one read brought; it may abandon the exchange at any of the three points."""
         if self._status and not self._head_told:
             if self.reused and self._is_farewell():
-                self._settle(StaleConnection("The model's connection led to a proxy that has been replaced."))
+                self._settle(
+                    StaleConnection("The model's connection led to a proxy that has been replaced.", replaced=True)
+                )
                 return
             self._head_told = True
             sink.head(self._status, self._headers)

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Final
 
-from fairlead_contract.errors import FairleadError, UpstreamFailed
+from fairlead_contract.errors import AnswerTooLarge, FairleadError, UpstreamFailed
 from fairlead_gateway.delivery import Delivery
 from fairlead_gateway.endpoints import Dialect
 from fairlead_gateway.limits import Outcome
@@ -41,13 +41,16 @@ class AnswerReader:
         if self._size > MAX_ANSWER_BYTES:
             self._pieces.clear()
             self.fail(
-                UpstreamFailed(
+                AnswerTooLarge(
                     f"The answer is larger than {MAX_ANSWER_BYTES} bytes. Ask for a stream, or for fewer logprobs."
                 )
             )
 
     def end(self) -> None:
         if self.ended:
+            return
+        if self._reply.started:
+            self.fail(UpstreamFailed("The model answered in one piece where a stream was asked for."))
             return
         self.ended = True
         body = b"".join(self._pieces)

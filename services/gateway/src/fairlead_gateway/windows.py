@@ -7,28 +7,29 @@ scripts are tested.
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 WINDOW_S = 60
 MAX_BUCKETS = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
+class Charge(NamedTuple):
     """What a request costs in one bucket.
 
     Attributes:
         key: Names the bucket.
-        limit: What the bucket holds in any window.
-        cost: What is charged; at most the limit, or nothing would ever fit.
+        limit: What the bucket holds.
+        cost: What is charged.
+        kind: How the bucket empties, as `lua/reserve.lua` names it: `w`, `p` or `d`.
     """
 
     key: str
     limit: int
     cost: int
+    kind: str = "w"
 
 
-@dataclass(frozen=True, slots=True)
-class BucketState:
+class BucketState(NamedTuple):
     """A bucket after a decision: what is used of it, and milliseconds until the cost fits and until it is empty."""
 
     used: int
@@ -36,9 +37,8 @@ class BucketState:
     reset_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """Whether all buckets were charged, in which slot, and their states."""
+class Decision(NamedTuple):
+    """Whether all buckets were charged, in which slot (the second of the clock), and their states."""
 
     slot: int
     allowed: bool
@@ -47,23 +47,29 @@ class Decision:
 
 @dataclass(slots=True)
 class SlidingWindow:
-    """One bucket: charges per second, each counted until it lies wholly outside the window."""
+    """One bucket: charges per second, each counted until it lies wholly outside the window.
+
+    Attributes:
+        used: What is charged now, after `advance`.
+    """
 
     window_s: int = WINDOW_S
     slots: dict[int, int] = field(default_factory=dict)
     newest: int = 0
-
-    @property
-    def used(self) -> int:
-        """What is charged now, after `advance`."""
-        return sum(self.slots.values())
+    used: int = 0
+    _advanced_to: int = -1
 
     def advance(self, now_s: int) -> None:
         """Forget what lies outside the window; a clock that steps back moves all charges to now, refilling nothing."""
+        if now_s == self._advanced_to:
+            return
+        self._advanced_to = now_s
         if self.newest > now_s:
             self.slots = {now_s: self.used} if self.slots else {}
             self.newest = now_s
-        self.slots = {slot: amount for slot, amount in self.slots.items() if slot > now_s - self.window_s - 1}
+        last_gone = now_s - self.window_s - 1
+        for slot in [slot for slot in self.slots if slot <= last_gone]:
+            self.used -= self.slots.pop(slot)
 
     def wait_ms(self, charge: Charge, now_ms: int) -> int:
         """Return milliseconds until a charge fits."""
@@ -83,12 +89,15 @@ class SlidingWindow:
     def add(self, slot: int, amount: int) -> None:
         """Charge a slot."""
         self.slots[slot] = self.slots.get(slot, 0) + amount
+        self.used += amount
         self.newest = max(self.newest, slot)
 
     def give_back(self, slot: int, amount: int) -> None:
         """Return what was charged too much, to the slot it was charged in, if that still counts."""
-        if slot in self.slots:
-            self.slots[slot] -= min(amount, self.slots[slot])
+        back = min(amount, self.slots.get(slot, 0))
+        if back > 0:
+            self.slots[slot] -= back
+            self.used -= back
 
     def _ends_in_ms(self, slot: int, now_ms: int) -> int:
         return (slot + self.window_s + 1) * 1000 - now_ms
@@ -102,13 +111,13 @@ class LocalWindows:
         self._max_buckets = max_buckets
         self._buckets: OrderedDict[str, SlidingWindow] = OrderedDict()
 
-    def reserve(self, charges: Sequence[Charge], now_ms: int) -> Decision:
-        """Charge all buckets or none."""
+    def reserve(self, charges: Sequence[Charge], now_ms: int, *, charged: bool = True) -> Decision:
+        """Charge all buckets or none; with `charged` false something else refuses, and none is charged."""
         now_s = now_ms // 1000
         windows = [self._window(charge.key, now_s) for charge in charges]
         waits = [window.wait_ms(charge, now_ms) for window, charge in zip(windows, charges, strict=True)]
         allowed = not any(waits)
-        if allowed:
+        if allowed and charged:
             for window, charge in zip(windows, charges, strict=True):
                 window.add(now_s, charge.cost)
         states = tuple(
@@ -123,6 +132,12 @@ class LocalWindows:
         for charge in charges:
             self._window(charge.key, slot).add(slot, charge.cost)
         return slot
+
+    def charged(self, now_ms: int) -> list[tuple[str, int]]:
+        """Return every bucket that has something charged, and how much."""
+        for window in self._buckets.values():
+            window.advance(now_ms // 1000)
+        return [(key, window.used) for key, window in self._buckets.items() if window.used > 0]
 
     def settle(self, slot: int, differences: Sequence[tuple[str, int]], now_ms: int) -> None:
         """Give back, or charge now, used minus reserved of each bucket."""

@@ -6,9 +6,9 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request
 
 from fairlead_contract.routing import Route
-from fairlead_gateway.api.services import Caller, GatewayServices, authenticated
+from fairlead_gateway.api.services import Caller, GatewayServices, Granted
 
-router = APIRouter(prefix="/v1/models", tags=["models"], dependencies=[Depends(authenticated)])
+router = APIRouter(prefix="/v1/models", tags=["models"], dependencies=[Depends(Granted("models"))])
 
 
 @router.get("")

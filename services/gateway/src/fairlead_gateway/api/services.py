@@ -1,13 +1,15 @@
 """What the API's routes need of the running gateway."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated, Protocol, cast
 
 from fastapi import Depends, Request
 
 from fairlead_gateway.auth import Authenticator
 from fairlead_gateway.catalog import Catalog
-from fairlead_gateway.principal import Principal
+from fairlead_gateway.ledger.reader import LedgerReader
+from fairlead_gateway.principal import Principal, permit
 
 
 class Services(Protocol):
@@ -20,6 +22,10 @@ class Services(Protocol):
     @property
     def catalog(self) -> Catalog:
         """What there is to ask for."""
+
+    @property
+    def ledger(self) -> LedgerReader:
+        """What was used."""
 
     @property
     def draining(self) -> Callable[[], bool]:
@@ -36,10 +42,26 @@ async def authenticated(request: Request, service: Annotated[Services, Depends(s
 
     Raises:
         Unauthenticated: Nobody we know.
+        IdentityUnavailable: Someone whose issuer's keys cannot be had.
     """
     headers = request.scope["headers"]
-    return service.authenticator.authenticate(headers, request.scope.get("query_string", b""))
+    return await service.authenticator.authenticate(headers, request.scope.get("query_string", b""))
 
 
 GatewayServices = Annotated[Services, Depends(services)]
 Caller = Annotated[Principal, Depends(authenticated)]
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """The rule of a route: only callers to whom it is granted, by its name in `fairlead_contract.grants`."""
+
+    route: str
+
+    async def __call__(self, caller: Caller) -> None:
+        """Let the caller through.
+
+        Raises:
+            PermissionDenied: The route is not granted.
+        """
+        permit(caller, self.route)

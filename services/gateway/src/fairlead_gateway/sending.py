@@ -1,0 +1,117 @@
+"""Sends an admitted request until it has an answer.
+
+It is sent once, and again only after it was held because nobody was there to answer: as often as it takes where it
+never reached an engine, once where it may have been what brought the engine down.
+"""
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from fairlead_contract.errors import FairleadError, ModelLoading, Unavailable
+from fairlead_gateway.call import rewrite
+from fairlead_gateway.doors import verdict
+from fairlead_gateway.holding import Holding, held
+from fairlead_gateway.relay import Relay
+from fairlead_gateway.sharing import step_back
+from fairlead_gateway.waiting import Waiter
+
+if TYPE_CHECKING:
+    from fairlead_gateway.pipeline import Inference, Services
+
+STARTING: Final = "The model is starting. Retry shortly."
+
+
+async def deliver(inference: "Inference", services: "Services") -> FairleadError | None:
+    """Send a call to its route and relay the answer; return why the client has got none, if it has not.
+
+    Raises:
+        ClientLeft: The client left while its request was held.
+    """
+    body = _body(inference, services)
+    holding = _holding(inference, services)
+    if inference.call.stream:
+        inference.begin_waiting(services)
+    if holding is None:
+        return await _attempt(inference, services, body)
+    error: FairleadError | None
+    error = ModelLoading(STARTING) if holding.cold(inference.route.name) else await _attempt(inference, services, body)
+    resent = False
+    while error is not None and held(error) and not resent:
+        refused = await _hold(inference, services, holding, error)
+        if refused is not None:
+            return refused
+        resent = type(error) is Unavailable
+        error = await _attempt(inference, services, body)
+    return error
+
+
+def _body(inference: "Inference", services: "Services") -> bytes:
+    call = inference.call
+    if call.stream and call.endpoint.paced:
+        inference.tokens_per_event = call.tokens_per_event or services.pace.tokens_per_event
+    return rewrite(
+        call,
+        inference.route,
+        services.salts.of(inference.principal.tenant),
+        tokens_per_event=inference.tokens_per_event,
+        answer_bound=inference.reservation.answer_bound,
+    )
+
+
+def _holding(inference: "Inference", services: "Services") -> Holding | None:
+    holding = services.resilience.holding
+    return holding if holding is not None and holding.rules.bound_s(stream=inference.call.stream) else None
+
+
+async def _attempt(inference: "Inference", services: "Services", body: bytes) -> FairleadError | None:
+    """Send a call once."""
+    call, route, reply = inference.call, inference.route, inference.reply
+    loop = asyncio.get_running_loop()
+    door = services.resilience.doors.of(route.name)
+    try:
+        how = door.enter(loop.time())
+    except FairleadError as error:
+        return error
+    relay = Relay(
+        reply,
+        dialect=call.endpoint.dialect,
+        hide_usage=call.endpoint.usage_on_request and not call.include_usage,
+        keep=inference.cache_key is not None,
+        on_slow=None if inference.leads is None else lambda: step_back(inference, services),
+    )
+    inference.delivery = delivery = relay.delivery
+    delivery.tokens_per_event = inference.tokens_per_event
+    inference.record.queue_s = loop.time() - inference.request.received_at
+    if inference.heartbeat is not None:
+        inference.heartbeat.delivery = delivery
+    left_s = None if inference.deadline_at is None else inference.deadline_at - loop.time()
+    try:
+        await services.sender.send(
+            route, call.endpoint, inference.request, body, relay, stream=call.stream, left_s=left_s
+        )
+    except FairleadError as error:
+        relay.broken(error)
+    finally:
+        failure = relay.error
+        waits = failure is not None and held(failure) and _holding(inference, services) is not None
+        code = "" if failure is None or waits else failure.code
+        door.leave(how, verdict(delivery, code, hurried=inference.hurried), loop.time())
+    return relay.error
+
+
+async def _hold(
+    inference: "Inference", services: "Services", holding: Holding, error: FairleadError
+) -> FairleadError | None:
+    """Wait until the route's model answers; return why that was given up, if it was."""
+    name, loop = inference.route.name, asyncio.get_running_loop()
+    bound_at = inference.request.received_at + holding.rules.bound_s(stream=inference.call.stream)
+    inference.deadline_at = inference.ends_at(services)
+    try:
+        left_s = min(bound_at, inference.deadline_at) - loop.time()
+        await holding.wait(inference.route, Waiter(inference.reply), left_s)
+    except TimeoutError:
+        error.retry_after_s = holding.retry_after_s(name)
+        return error
+    except FairleadError as refused:
+        return refused
+    return None
