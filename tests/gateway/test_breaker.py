@@ -90,3 +90,11 @@ def test_jitter_lengthens_a_pause_by_up_to_a_half() -> None:
     for _ in range(3):
         breaker.report(Pass.FREELY, F, 0.0)
     assert breaker.wait_s(0.0) == 1.5
+
+
+def test_a_trial_that_lasts_makes_room_for_another() -> None:
+    """A long stream on trial says nothing for minutes; the next request need not wait for its end."""
+    breaker = after(F, F, F)
+    assert breaker.admit(1.0) is Pass.ON_TRIAL
+    assert breaker.admit(5.9) is None
+    assert breaker.admit(6.0) is Pass.ON_TRIAL

@@ -235,3 +235,10 @@ async def test_without_redis_nothing_is_found_and_nothing_is_kept() -> None:
 def test_the_clients_cache_control_is_honoured(header: bytes | None, rules: CacheRules) -> None:
     """RFC 9111's request directives mean here what they mean anywhere."""
     assert cache_rules([] if header is None else [(b"cache-control", header)]) == rules
+
+
+def test_a_bound_that_a_quota_sets_is_part_of_the_question() -> None:
+    """An answer that one caller's quota may have cut is not given to a caller without that quota."""
+    answers = cache(lost_redis())
+    names = {answers.key(ACME, route(), greedy(), answer_bound=bound) for bound in (None, 100, 200)}
+    assert len(names) == 3

@@ -341,3 +341,19 @@ async def test_tokens_share_events_while_processors_are_short(
     streamed, whole = (seen.json for seen in upstream.seen)
     assert streamed.get("stream_interval") == sent
     assert "stream_interval" not in whole
+
+
+async def test_a_clients_own_deadline_does_not_make_work_free(
+    gateway: Gateway, upstream: Upstream, redis: Redis
+) -> None:
+    """A request that its client gives no time has reached the engine: it counts, and its prompt is charged."""
+
+    async def script(_: Seen, __: Line) -> None:
+        await asyncio.Event().wait()
+
+    upstream.script = script
+    document = chat()
+    answer = await gateway.ask(CHAT_PATH, document, tenant="counted", headers={"x-request-timeout-seconds": "0.3"})
+    assert answer.status == 504
+    await gateway.runtime.drain()
+    assert await tokens_charged(redis, "counted") == -(-len(json.dumps(document["messages"])) // 4)

@@ -50,7 +50,7 @@ class Surroundings:
         self.asked.append("settle")
         self.settled.append((usage, outcome))
 
-    def key(self, *_: object) -> str:
+    def key(self, *_: object, **__: object) -> str:
         return "key"
 
     async def get(self, key: str, _: object) -> CachedAnswer | None:

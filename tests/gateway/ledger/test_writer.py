@@ -246,3 +246,11 @@ async def test_without_redis_questions_are_answered_with_what_to_do() -> None:
     with pytest.raises(LedgerUnavailable, match="Retry"):
         await reader.request("acme", "req_1")
     assert reader.today() == datetime.now(UTC).date()
+
+
+async def test_the_index_of_a_day_is_bounded(link: RedisLink, redis: Redis) -> None:
+    """A tenant that is refused without end fills the sums' numbers, not Redis."""
+    retention = Retention(entries=2)
+    for number, names in enumerate((["a", "b"], ["c", "d"]), start=1):
+        await link.run_script(WRITE, *Batch("one", number, [entry(name) for name in names]).command(DAY, retention))
+    assert await redis.hlen(index_key(DAY)) == 2

@@ -10,6 +10,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Final
 
 
 class Pass(Enum):
@@ -44,6 +45,10 @@ class BreakerRules:
     longest_pause_s: float = 30.0
 
 
+TRIAL_PATIENCE: Final = 5.0
+"""After how many pauses a trial that has not ended yet makes room for another."""
+
+
 class Breaker:
     """One circuit.
 
@@ -51,14 +56,14 @@ class Breaker:
         open: Whether only trials are let through.
     """
 
-    __slots__ = ("_failures", "_jitter", "_opened", "_rules", "_until", "open", "trial")
+    __slots__ = ("_failures", "_jitter", "_opened", "_rules", "_trial_until", "_until", "open", "trial")
 
     def __init__(self, rules: BreakerRules, *, jitter: Callable[[], float] = random.random) -> None:
         self._rules = rules
         self._jitter = jitter
         self._failures = 0
         self._opened = 0
-        self._until = 0.0
+        self._until = self._trial_until = 0.0
         self.open = False
         self.trial = False
 
@@ -66,9 +71,10 @@ class Breaker:
         """Let somebody through, or not."""
         if not self.open:
             return Pass.FREELY
-        if self.trial or now < self._until:
+        if now < self._until or (self.trial and now < self._trial_until):
             return None
         self.trial = True
+        self._trial_until = now + TRIAL_PATIENCE * self._rules.pause_s  # a long stream must not keep everybody out
         return Pass.ON_TRIAL
 
     def wait_s(self, now: float) -> float:

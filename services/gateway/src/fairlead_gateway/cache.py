@@ -114,8 +114,11 @@ class ResponseCache:
         self._bounds = bounds or CacheBounds()
         self._on_foreign = on_foreign
 
-    def key(self, principal: Principal, route: Route, call: Call) -> str | None:
-        """Return the name under which the answer to a request is kept, or None where it is not to be kept."""
+    def key(self, principal: Principal, route: Route, call: Call, *, answer_bound: int | None = None) -> str | None:
+        """Return the name under which the answer to a request is kept, or None where it is not to be kept.
+
+        An `answer_bound` that a quota adds to the request is part of the question: it may cut the answer.
+        """
         if not (route.cache_enabled and call.endpoint.cacheable and call.deterministic):
             return None
         ignored = frozenset[str]() if call.endpoint.dialect is Dialect.RESPONSES else CALLER_FIELDS
@@ -125,6 +128,8 @@ class ResponseCache:
         for name in sorted(call.fields.keys() - ignored - {"model", "cache_salt"}):
             _add(mac, name.encode())
             _add(mac, call.fields[name])
+        if answer_bound is not None:
+            _add(mac, b"%d" % answer_bound)
         return f"{KEY_PREFIX}{mac.hexdigest()}"
 
     async def get(self, key: str, principal: Principal) -> CachedAnswer | None:

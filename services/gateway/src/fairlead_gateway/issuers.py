@@ -1,6 +1,7 @@
 """The issuers whose tokens are taken: our own, and those that the issuers file declares at the moment."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from fairlead_gateway.jwks import KeySet
 from fairlead_gateway.jwks_fetch import JwksFetcher
 from fairlead_gateway.key_source import FileKeys, FixedKeys, KeySource, RemoteKeys, RemoteTimes
 from fairlead_gateway.token_claims import TokenRules
+
+log = logging.getLogger(__name__)
 
 LOCAL_ALGORITHM: Final = "HS256"
 MIN_KEY_BYTES: Final = 32
@@ -116,7 +119,10 @@ class IssuerDirectory:
     async def watch(self, *, interval_s: float = 0.5) -> None:
         """Do what is due until cancelled."""
         while True:
-            self.tick()
+            try:
+                self.tick()
+            except Exception:  # without this loop no key would ever be renewed again
+                log.exception("issuers could not be looked after; trying again")
             await asyncio.sleep(interval_s)
 
     def close(self) -> None:

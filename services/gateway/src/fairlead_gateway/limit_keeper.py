@@ -6,12 +6,15 @@ it.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Final
 
 from fairlead_gateway.limit_store import LimitStore
 from fairlead_gateway.open_reservations import OpenReservations
 from fairlead_gateway.redis_link import RedisLost, RedisPaused
+
+log = logging.getLogger(__name__)
 
 BEAT_S: Final = 2.0
 
@@ -33,7 +36,10 @@ class LimitKeeper:
     async def run(self, *, interval_s: float = BEAT_S) -> None:
         """Remind Redis until cancelled."""
         while True:
-            await self.beat()
+            try:
+                await self.beat()
+            except Exception:  # the leases of all running requests hang on this loop
+                log.exception("limits could not be kept up; trying again")
             await asyncio.sleep(interval_s)
 
     async def beat(self) -> None:

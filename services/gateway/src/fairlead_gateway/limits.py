@@ -90,7 +90,7 @@ class Limiter:
         """
         limits = self._book.of(principal, route, counted=call.endpoint.counted)
         if not limits.buckets:
-            return Reservation()
+            return Reservation(model=route.name, prompt_tokens=prompt_tokens(call))
         reservation = self._planned(limits, route.name, call)
         if not reservation.buckets:
             return reservation

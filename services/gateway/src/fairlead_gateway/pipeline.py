@@ -195,7 +195,8 @@ async def replay(inference: Inference, services: Services) -> bool:
     """Answer with a kept or a shared answer, or with why there is none; return whether that is done."""
     call, record = inference.call, inference.record
     rules = cache_rules(inference.request.head.headers)
-    key = services.cache.key(inference.principal, inference.route, call) if rules.store else None
+    bound = inference.reservation.answer_bound
+    key = services.cache.key(inference.principal, inference.route, call, answer_bound=bound) if rules.store else None
     if key is None:
         return False
     inference.cache_key = key

@@ -7,10 +7,11 @@ never reached an engine, once where it may have been what brought the engine dow
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from fairlead_contract.errors import FairleadError, ModelLoading, Unavailable
+from fairlead_contract.errors import FairleadError, ModelLoading, Unavailable, UpstreamTimeout
 from fairlead_gateway.call import rewrite
 from fairlead_gateway.doors import verdict
 from fairlead_gateway.holding import Holding, held
+from fairlead_gateway.outcome import Outcome
 from fairlead_gateway.relay import Relay
 from fairlead_gateway.sharing import step_back
 from fairlead_gateway.waiting import Waiter
@@ -91,6 +92,8 @@ async def _attempt(inference: "Inference", services: "Services", body: bytes) ->
         )
     except FairleadError as error:
         relay.broken(error)
+        if inference.hurried and isinstance(error, UpstreamTimeout):
+            delivery.outcome = Outcome.ABORTED  # the client's own deadline: what was worked on is charged
     finally:
         failure = relay.error
         waits = failure is not None and held(failure) and _holding(inference, services) is not None

@@ -24,7 +24,7 @@ class Retention:
 
     Attributes:
         entry_days: Days for which single requests are kept.
-        entries: Most single requests kept, however young; bounds the memory of Redis.
+        entries: Most single requests kept, and found by their id per day, however young; bounds the memory of Redis.
         usage_days: Days for which daily sums are kept.
     """
 
@@ -50,7 +50,7 @@ class Batch:
         keys = [writer_key(self.writer), STREAM, index_key(today)]
         # An index lives a day longer than what was written last on its day.
         lives = (WRITER_LIFE_S, (retention.entry_days + 1) * DAY_S, retention.usage_days * DAY_S)
-        arguments: list[Argument] = [self.number, *lives, len(self.entries)]
+        arguments: list[Argument] = [self.number, *lives, len(self.entries), retention.entries]
         for entry in self.entries:
             arguments += (index_field(entry.tenant, entry.request_id), ENCODE(entry))
         for (day, tenant), groups in sums_of(self.entries).items():

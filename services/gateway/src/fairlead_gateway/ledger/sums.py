@@ -43,7 +43,7 @@ class Sums:
         """Add one request."""
         self.requests += 1
         self.errors += entry.error != ""
-        self.cached_answers += entry.cache == CacheState.HIT
+        self.cached_answers += entry.cache in {CacheState.HIT, CacheState.SHARED}
         self.input_tokens += entry.input_tokens
         self.output_tokens += entry.output_tokens
         self.cached_input_tokens += entry.cached_input_tokens

@@ -2,8 +2,8 @@
 --
 -- KEYS: the number of the writer's last batch; the stream; today's index; then, per day and tenant of the batch, the
 --       hash of sums and the set of that day's tenants.
--- ARGV: the batch's number, the lives of writer, index and sums in seconds, the number of entries; per entry its field
---       in the index and its content; then, per day and tenant, the tenant, the number of fields, and per field its
+-- ARGV: the batch's number, the lives of writer, index and sums in seconds, the number of entries, the most that a day's
+--       index may hold; per entry its field in the index and its content; then, per day and tenant, the tenant, the number of fields, and per field its
 --       name and what to add.
 -- Answer: 1 if the batch was written now, 0 if it had been before.
 --
@@ -15,10 +15,12 @@ if tonumber(redis.call('GET', KEYS[1]) or 0) >= tonumber(ARGV[1]) then
 end
 redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
 
-local at = 6
+local at = 7
 for _ = 1, tonumber(ARGV[5]) do
   local id = redis.call('XADD', KEYS[2], '*', 'entry', ARGV[at + 1])
-  redis.call('HSET', KEYS[3], ARGV[at], id)
+  if redis.call('HLEN', KEYS[3]) < tonumber(ARGV[6]) then
+    redis.call('HSET', KEYS[3], ARGV[at], id)
+  end
   at = at + 2
 end
 redis.call('EXPIRE', KEYS[3], ARGV[3])
