@@ -148,10 +148,17 @@ class Edge:
         except FairleadError as error:
             reply.refuse(error)
         except Exception:
-            log.exception("a request failed in the gateway", extra={"request_id": request.request_id})
+            log.exception("a request failed in the gateway", extra=_named(request))
             reply.refuse(InternalError("The gateway failed to answer; the request id finds the cause in its log."))
         if not reply.finished:
             reply.cut()
+
+
+def _named(request: Request) -> dict[str, str]:
+    """Return the ids by which a request is found again."""
+    context = request.trace_context
+    named = {"request_id": request.request_id}
+    return named if context is None or not context.sampled else {**named, "trace_id": context.trace_id}
 
 
 def _shutting_down() -> FairleadError:

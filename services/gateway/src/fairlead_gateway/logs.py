@@ -50,6 +50,7 @@ def access_log() -> Callable[[Record], None]:
         logger.info(
             "request",
             request_id=record.request_id,
+            trace_id=None if record.trace is None else record.trace.context.trace_id,
             path=record.path,
             tenant=record.tenant,
             key_id=record.key_id,

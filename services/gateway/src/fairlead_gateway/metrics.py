@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from fairlead_contract import telemetry
 from fairlead_gateway.ledger_metrics import CostMetric, LedgerMetrics
+from fairlead_gateway.trace_metrics import TraceMetrics
 from fairlead_gateway.usage import Usage
 
 MAX_TENANTS = 1000
@@ -94,6 +95,7 @@ class GatewayMetrics:
         )
         self._cost = CostMetric(self.registry)
         self.ledger = LedgerMetrics(self.registry)
+        self.traces = TraceMetrics(self.registry)
         self._limited = self._counter(telemetry.GATEWAY_LIMITED, "Requests refused by a limit", ("scope", "unit"))
         self._cache = self._counter(telemetry.GATEWAY_CACHE, "Look-ups in the response cache", ("result",))
         self._cache_by_result: dict[str, Counter] = {}

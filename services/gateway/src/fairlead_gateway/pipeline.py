@@ -36,6 +36,7 @@ from fairlead_gateway.sending import deliver
 from fairlead_gateway.sharing import look_up, share, step_back
 from fairlead_gateway.stream import EVENT_STREAM, STREAM_HEADERS
 from fairlead_gateway.tenant_salt import TenantSalts
+from fairlead_gateway.traces import Traces
 from fairlead_gateway.waiting import ClientLeft
 
 
@@ -52,6 +53,7 @@ class Services:
     sender: Sender
     observer: Observer
     resilience: Resilience = field(default_factory=Resilience)
+    traces: Traces | None = None
 
 
 @dataclass(slots=True)
@@ -124,6 +126,8 @@ async def admit(endpoint: Endpoint, request: Request, reply: Reply, record: Reco
         FairleadError: The request is refused.
     """
     principal = await authenticate(request, record, services)
+    if services.traces is not None:
+        record.trace = services.traces.begin(endpoint, request)
     permit(principal, endpoint.kind)
     timeout_s = client_timeout_s(request.head.headers)
     call, route = await understand(endpoint, request, principal, record, services)

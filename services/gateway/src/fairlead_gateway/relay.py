@@ -37,9 +37,12 @@ class Relay:
         hide_usage: Whether a stream's usage event is for the gateway alone.
         keep: Whether the delivered bytes are kept, for the cache.
         on_slow: Called when the client is slow to read an answer that is still under way.
+
+    Attributes:
+        status: HTTP status of the upstream's answer, 0 before.
     """
 
-    __slots__ = ("_dialect", "_error", "_flow", "_hide_usage", "_on_slow", "_reader", "_reply", "delivery")
+    __slots__ = ("_dialect", "_error", "_flow", "_hide_usage", "_on_slow", "_reader", "_reply", "delivery", "status")
 
     def __init__(
         self,
@@ -57,6 +60,7 @@ class Relay:
         self._reader: _Reader | None = None
         self._flow: Flow | None = None
         self._error: FairleadError | None = None
+        self.status = 0
         self.delivery = Delivery(kept=[] if keep else None)
         reply.listener = self
 
@@ -80,6 +84,7 @@ class Relay:
             flow.abandon()
 
     def head(self, status: int, headers: Headers) -> None:
+        self.status = status
         content_type = (first(headers, b"content-type") or b"application/json").decode("latin-1").lower()
         if status != 200:  # noqa: PLR2004
             self._reader = RefusalReader(status, content_type)

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import hmac
+import logging
 import resource
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -10,6 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
+
+from opentelemetry.exporter.otlp.proto.http import trace_exporter
 
 from fairlead_contract.issuers import NO_ISSUERS, Issuers
 from fairlead_contract.tenants import Tenants
@@ -48,9 +51,11 @@ from fairlead_gateway.retry_budget import RetryRules
 from fairlead_gateway.scrape import scrape_lane
 from fairlead_gateway.sender import Sender, UpstreamTimes
 from fairlead_gateway.settings import GatewaySettings
+from fairlead_gateway.span_export import Seldom, SpanExport
 from fairlead_gateway.tenant_salt import TenantSalts
 from fairlead_gateway.tenants import NO_TENANTS, TenantDirectory, read_tenants
 from fairlead_gateway.token_claims import TokenRules
+from fairlead_gateway.traces import Traces
 from fairlead_gateway.upstream import UpstreamPool
 from fairlead_gateway.watch import WatchedFile, watch
 
@@ -176,6 +181,7 @@ async def _open_services(
     answers = RedisLink(address, deadline_s=settings.redis_deadline_s)
     stack.push_async_callback(answers.aclose)
     ledger = _open_ledger(settings, metrics, stack)
+    spans = _open_spans(settings, metrics, stack)
     pool = UpstreamPool(
         deadlines,
         connect_timeout_s=settings.connect_timeout_s,
@@ -216,8 +222,10 @@ async def _open_services(
             access_log() if settings.access_log else None,
             prices=prices,
             ledger=ledger.append,
+            traces=None if spans is None else spans.add,
         ),
         resilience=_resilience(settings, metrics, deadlines, sender),
+        traces=None if spans is None else _traces(settings, metrics),
     )
 
 
@@ -243,6 +251,21 @@ def _open_ledger(settings: GatewaySettings, metrics: GatewayMetrics, stack: Asyn
     task = asyncio.create_task(writer.run())
     stack.callback(task.cancel)
     return writer
+
+
+def _open_spans(settings: GatewaySettings, metrics: GatewayMetrics, stack: AsyncExitStack) -> SpanExport | None:
+    """Return the way of spans to the collector, or None where nothing is traced."""
+    if settings.traces_endpoint is None:
+        return None
+    logging.getLogger(trace_exporter.__name__).addFilter(Seldom())
+    exporter = trace_exporter.OTLPSpanExporter(settings.traces_endpoint)
+    export = SpanExport(exporter, metrics.traces, capacity=settings.traces_buffer)
+    stack.push_async_callback(export.aclose)
+    return export
+
+
+def _traces(settings: GatewaySettings, metrics: GatewayMetrics) -> Traces:
+    return Traces(ratio=settings.traces_ratio, per_s=settings.traced_requests, on_limited=metrics.traces.limited)
 
 
 def _open_ledger_reader(settings: GatewaySettings, stack: AsyncExitStack) -> LedgerReader:

@@ -5,6 +5,7 @@ be listened on: every route but /health and /ready asks for credentials. What th
 belongs to the ingress before it.
 """
 
+import os
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -12,6 +13,7 @@ from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from fairlead_contract.names import DEFAULT_GATEWAY_PORT, JWT_AUDIENCE, JWT_ISSUER
+from fairlead_contract.tracing import traces_endpoint, traces_ratio
 from fairlead_gateway.limits import WhenRedisLost
 
 MIB = 1024 * 1024
@@ -133,6 +135,26 @@ class GatewaySettings(BaseSettings):
     drain_notice_s: float = _seconds(
         0, "Drain notice", "Time between being not ready and accepting no more, for load balancers to notice.", least=0
     )
+
+    traces_endpoint: str | None = Field(
+        default_factory=lambda: traces_endpoint(os.environ),
+        validate_default=True,
+        pattern=r"^https?://[^@\s]+$",
+        title="Traces endpoint",
+        description="Where spans are sent (OTLP over HTTP), as a whole URL without credentials; without it nothing is "
+        "traced. By default what OTEL_EXPORTER_OTLP_TRACES_ENDPOINT or OTEL_EXPORTER_OTLP_ENDPOINT says.",
+    )
+    traces_ratio: float = Field(
+        default_factory=lambda: traces_ratio(os.environ),
+        validate_default=True,
+        ge=0,
+        le=1,
+        title="Traces ratio",
+        description="Share of requests recorded where the client has not decided. By default what OTEL_TRACES_SAMPLER "
+        "and OTEL_TRACES_SAMPLER_ARG say, else 0.01.",
+    )
+    traced_requests: int = _count(50, "Traced requests", "Most requests recorded per second, whoever asks for it.")
+    traces_buffer: int = _count(2048, "Traces buffer", "Most recorded requests that wait for the collector.")
 
     log_level: str = Field(
         "info", title="Log level", pattern="^(debug|info|warning|error)$", description="Least level logged."
