@@ -257,7 +257,9 @@ def _open_spans(settings: GatewaySettings, metrics: GatewayMetrics, stack: Async
     """Return the way of spans to the collector, or None where nothing is traced."""
     if settings.traces_endpoint is None:
         return None
-    logging.getLogger(trace_exporter.__name__).addFilter(Seldom())
+    complaints, seldom = logging.getLogger(trace_exporter.__name__), Seldom()
+    complaints.addFilter(seldom)
+    stack.callback(complaints.removeFilter, seldom)
     exporter = trace_exporter.OTLPSpanExporter(settings.traces_endpoint)
     export = SpanExport(exporter, metrics.traces, capacity=settings.traces_buffer)
     stack.push_async_callback(export.aclose)
