@@ -1,5 +1,6 @@
 """The gateway's settings."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ FILES = ("routes_file", "tenants_file", "api_keys_file", "jwt_key_file", "pepper
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Exactly what must be given."""
+    for name in [name for name in os.environ if name.startswith("OTEL_")]:
+        monkeypatch.delenv(name)
     for name in FILES:
         monkeypatch.setenv(f"FAIRLEAD_GATEWAY_{name.upper()}", f"/etc/fairlead/{name}")
     monkeypatch.setenv("FAIRLEAD_GATEWAY_REDIS_URL", "unix:///run/valkey.sock")
@@ -88,3 +91,30 @@ def test_every_setting_is_described() -> None:
         extra = field.json_schema_extra
         unit = extra.get("unit") if isinstance(extra, dict) else None
         assert unit == {"s": "s", "bytes": "byte"}.get(name.rsplit("_", 1)[-1])
+
+
+def test_traces_go_where_the_standard_variables_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenTelemetry's own variables say where traces go and how many, unless the gateway's say it."""
+    assert settings().traces_endpoint is None
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318")
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER_ARG", "0.25")
+    assert (settings().traces_endpoint, settings().traces_ratio) == ("http://collector:4318/v1/traces", 0.25)
+    monkeypatch.setenv("FAIRLEAD_GATEWAY_TRACES_ENDPOINT", "http://own/v1/traces")
+    monkeypatch.setenv("FAIRLEAD_GATEWAY_TRACES_RATIO", "1")
+    assert (settings().traces_endpoint, settings().traces_ratio) == ("http://own/v1/traces", 1)
+
+
+@pytest.mark.parametrize(
+    "name, value, field",
+    [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317", "traces_endpoint"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://user:secret@collector", "traces_endpoint"),
+        ("OTEL_TRACES_SAMPLER_ARG", "much", "traces_ratio"),
+        ("OTEL_TRACES_SAMPLER_ARG", "2", "traces_ratio"),
+    ],
+)
+def test_refuses_a_wrong_standard_variable(monkeypatch: pytest.MonkeyPatch, name: str, value: str, field: str) -> None:
+    """A standard variable that makes no sense is refused like any other, and credentials belong into no URL."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ValidationError, match=field):
+        settings()

@@ -240,7 +240,7 @@ async def test_a_stream_tells_its_first_token(gateway: Gateway, upstream: Upstre
     first_s, from_model_s = (span.attributes["gen_ai.response.time_to_first_chunk"] for span in (server, client))
     assert isinstance(first_s, float)
     assert isinstance(from_model_s, float)
-    assert 0.04 < from_model_s <= first_s <= (server.ended_ns - server.began_ns) / 1e9
+    assert 0.04 < from_model_s <= first_s <= (server.ended_ns - server.began_ns) / 1e9 + 1e-6
     assert client.attributes["gen_ai.request.stream"] is True
     assert client.attributes["gen_ai.usage.output_tokens"] == 3
 
@@ -273,9 +273,9 @@ async def test_who_leaves_is_no_error(gateway: Gateway, upstream: Upstream, rece
 
 async def test_a_kept_answer_calls_nobody(gateway: Gateway, receiver: OtlpReceiver) -> None:
     """An answer from the cache is one span, which says so."""
-    for _ in range(2):
+    for count in (2, 3):
         await gateway.ask(CHAT_PATH, chat(temperature=0))
-    spans = await arrived(receiver, 3)
+        spans = await arrived(receiver, count)
     assert [span.attributes.get("fairlead.cache") for span in spans if span.kind == SERVER] == ["miss", "hit"]
     assert spans[2].kind == SERVER
 

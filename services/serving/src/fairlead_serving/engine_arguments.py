@@ -26,8 +26,8 @@ _RUNNERS: Mapping[Task, Mapping[str, JsonValue]] = {
 }
 
 
-def command_line(spec: ReplicaSpec, model_folder: str) -> list[str]:
-    """Return vLLM's command line for a replica whose model lies in a folder.
+def command_line(spec: ReplicaSpec, model_folder: str, traces_endpoint: str | None = None) -> list[str]:
+    """Return vLLM's command line for a replica whose model lies in a folder and whose spans go to an address, if any.
 
     Raises:
         EngineStartFailed: if the specification sets an argument that the platform owns.
@@ -43,6 +43,7 @@ def command_line(spec: ReplicaSpec, model_folder: str) -> list[str]:
         "enable-log-requests": False,
         "disable-uvicorn-access-log": True,
         "disable-fastapi-docs": True,
+        "otlp-traces-endpoint": traces_endpoint,
     }
     arguments = dict(_RUNNERS[spec.task]) | spec.engine_arguments | owned
     return [word for name, value in arguments.items() for word in _words(name, value)]

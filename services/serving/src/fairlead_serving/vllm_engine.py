@@ -52,13 +52,13 @@ def known_arguments() -> frozenset[str]:
     return frozenset(plain_name(option) for option in options if option.startswith("--"))
 
 
-def parse_arguments(spec: ReplicaSpec, model_folder: str) -> argparse.Namespace:
+def parse_arguments(spec: ReplicaSpec, model_folder: str, traces_endpoint: str | None = None) -> argparse.Namespace:
     """Return vLLM's parsed command line for a replica.
 
     Raises:
         EngineStartFailed: if an argument is unknown, owned by the platform or has a wrong value.
     """
-    words = command_line(spec, model_folder)
+    words = command_line(spec, model_folder, traces_endpoint)
     refuse_unknown(spec.engine_arguments.keys(), known_arguments())
     arguments: argparse.Namespace = _parser().parse_args(words)
     validate_parsed_serve_args(arguments)
@@ -80,7 +80,7 @@ class VllmEngine:
         self.facts = self._facts(started_s)
 
     @classmethod
-    def start(cls, spec: ReplicaSpec, model_folder: str) -> "VllmEngine":
+    def start(cls, spec: ReplicaSpec, model_folder: str, traces_endpoint: str | None = None) -> "VllmEngine":
         """Load a model and return when it can answer.
 
         Raises:
@@ -88,7 +88,7 @@ class VllmEngine:
             Exception: whatever vLLM raises; `diagnosis` tells what it means.
         """
         begun = time.monotonic()
-        arguments = parse_arguments(spec, model_folder)
+        arguments = parse_arguments(spec, model_folder, traces_endpoint)
         config = AsyncEngineArgs.from_cli_args(arguments).create_engine_config()
         steps = StepCounter()
         client = AsyncLLM.from_vllm_config(config, stat_loggers=[ThinnedStatLogger, steps.logger])
