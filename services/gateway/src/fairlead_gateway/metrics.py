@@ -19,6 +19,7 @@ OTHER = "other"
 NONE = "none"
 
 DURATION_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
+ITL_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 TTFT_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
@@ -30,7 +31,9 @@ class CallMetrics:
     labels: tuple[str, str, str]
     by_code: dict[int, Counter]
     duration: Histogram
-    ttft: Histogram
+    ttft_streamed: Histogram
+    ttft_whole: Histogram
+    itl: Histogram
     running: Gauge
     input_tokens: Counter
     output_tokens: Counter
@@ -42,7 +45,14 @@ class CallMetrics:
         self.running.inc()
 
     def finished(
-        self, code: int, *, duration_s: float, ttft_s: float | None, usage: Usage | None, cost: int | None = None
+        self,
+        code: int,
+        *,
+        duration_s: float,
+        ttft_s: float | None,
+        usage: Usage | None,
+        cost: int | None = None,
+        stream: bool = False,
     ) -> None:
         """Count a request that has ended.
 
@@ -52,6 +62,7 @@ class CallMetrics:
             ttft_s: Seconds until the first byte of the answer, where there was one.
             usage: Tokens that the engine counted, where it did.
             cost: What they cost in billionths of the currency, where the model has a price.
+            stream: Whether the answer was streamed.
         """
         self.running.dec()
         counter = self.by_code.get(code)
@@ -61,7 +72,9 @@ class CallMetrics:
         counter.inc()
         self.duration.observe(duration_s)
         if ttft_s is not None:
-            self.ttft.observe(ttft_s)
+            (self.ttft_streamed if stream else self.ttft_whole).observe(ttft_s)
+            if stream and usage is not None and usage.completion_tokens > 1:
+                self.itl.observe((duration_s - ttft_s) / (usage.completion_tokens - 1))
         if usage is not None:
             self.input_tokens.inc(usage.prompt_tokens)
             self.output_tokens.inc(usage.completion_tokens)
@@ -84,7 +97,10 @@ class GatewayMetrics:
             telemetry.GATEWAY_DURATION_SECONDS, "Seconds from request to end of answer", DURATION_BUCKETS_S
         )
         self._ttft = self._histogram(
-            telemetry.GATEWAY_TTFT_SECONDS, "Seconds from request to first byte of answer", TTFT_BUCKETS_S
+            telemetry.GATEWAY_TTFT_SECONDS, "Seconds from request to first byte of answer", TTFT_BUCKETS_S, "streaming"
+        )
+        self._itl = self._histogram(
+            telemetry.GATEWAY_ITL_SECONDS, "Mean seconds between the tokens of a stream", ITL_BUCKETS_S
         )
         self._running = Gauge(telemetry.GATEWAY_RUNNING, "Requests running now", ("model",), registry=self.registry)
         per_tenant = ("model", "tenant")
@@ -189,7 +205,9 @@ class GatewayMetrics:
             labels=(model, route, tenant),
             by_code={},
             duration=self._duration.labels(model, route),
-            ttft=self._ttft.labels(model, route),
+            ttft_streamed=self._ttft.labels(model, route, "true"),
+            ttft_whole=self._ttft.labels(model, route, "false"),
+            itl=self._itl.labels(model, route),
             running=self._running.labels(model),
             input_tokens=self._input.labels(model, tenant),
             output_tokens=self._output.labels(model, tenant),
@@ -207,5 +225,5 @@ class GatewayMetrics:
     def _counter(self, name: str, help_text: str, labels: tuple[str, ...]) -> Counter:
         return Counter(name, help_text, labels, registry=self.registry)
 
-    def _histogram(self, name: str, help_text: str, buckets: tuple[float, ...]) -> Histogram:
-        return Histogram(name, help_text, ("model", "route"), buckets=buckets, registry=self.registry)
+    def _histogram(self, name: str, help_text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+        return Histogram(name, help_text, ("model", "route", *labels), buckets=buckets, registry=self.registry)

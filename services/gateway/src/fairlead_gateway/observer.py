@@ -56,6 +56,7 @@ class Observer:
             ttft_s=record.first_byte_s,
             usage=record.usage,
             cost=record.cost,
+            stream=record.stream,
         )
         self._metrics.cache(record.cache.value)
         self._keep(record)
