@@ -43,11 +43,18 @@ def traces(ratio: float) -> Traces:
 
 
 def off() -> Callable[[], object]:
-    """A gateway that traces nothing asks whether it does, three times in the life of a request."""
-    services: list[Traces | None] = [None]
+    """A gateway that traces nothing asks in six places of a request's way whether it does."""
+    nothing: Traces | None = None
 
     def one() -> object:
-        return services[0] is not None or services[0] is not None or services[0] is not None
+        return (
+            nothing is not None
+            or nothing is not None
+            or nothing is not None
+            or nothing is not None
+            or nothing is not None
+            or nothing is not None
+        )
 
     return one
 

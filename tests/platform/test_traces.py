@@ -86,7 +86,7 @@ def test_content_is_in_no_span_and_no_log(traced: Traced, platform: Platform, co
     said = answer.json()["choices"][0]["message"]["content"]
     assert len(said) > 8
     sent = b"".join(collector.raw)
-    assert spans[0].trace_id.encode() in sent.hex().encode()
+    assert bytes.fromhex(spans[0].trace_id) in sent
     assert word.encode() not in sent
     assert said.encode() not in sent
     assert platform.token.encode() not in sent

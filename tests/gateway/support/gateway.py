@@ -86,7 +86,7 @@ def gateway_files(folder: Path, port: int) -> Iterator[dict[str, Path]]:
 async def running_gateway(folder: Path, valkey: Path, upstream_port: int, **settings: Any) -> AsyncIterator[Gateway]:
     """Run a gateway whose one model, `demo`, answers at an upstream's port; it holds no requests unless told to."""
     with gateway_files(folder, upstream_port) as paths:
-        held = {"hold_stream_s": 0, "hold_whole_s": 0}
+        held = {"hold_stream_s": 0, "hold_whole_s": 0, "traces_endpoint": None}
         fixed = {**held, "port": 0, "metrics_port": 0, "redis_url": f"unix://{valkey}", "access_log": False, **paths}
         fixed["tokens_per_event"] = 1  # whatever else this machine does meanwhile
         async with open_runtime(GatewaySettings(**{**fixed, **settings})) as runtime:
