@@ -44,17 +44,12 @@ def traces(ratio: float) -> Traces:
 
 def off() -> Callable[[], object]:
     """A gateway that traces nothing asks in six places of a request's way whether it does."""
-    nothing: Traces | None = None
+    places: tuple[Traces | None, ...] = (None,) * 6
 
-    def one() -> object:
-        return (
-            nothing is not None
-            or nothing is not None
-            or nothing is not None
-            or nothing is not None
-            or nothing is not None
-            or nothing is not None
-        )
+    def one() -> None:
+        for place in places:
+            if place is not None:
+                return
 
     return one
 

@@ -23,8 +23,7 @@ def exported() -> Iterator[tuple[str, str, str]]:
 def labels_of(collector: Collector) -> tuple[str, ...]:
     """Return the labels of a metric, which prometheus_client tells only of samples."""
     (family,) = collector.collect()
-    labels: tuple[str, ...] = getattr(collector, "_labelnames", None) or getattr(family, "_labelnames", ())
-    return labels
+    return tuple(getattr(collector, "_labelnames", ()) or getattr(family, "_labelnames", ()))
 
 
 def test_the_page_lists_what_is_exported() -> None:
