@@ -41,8 +41,8 @@ def traces_ratio(environment: Mapping[str, str]) -> str:
 def engine_tracing(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the variables by which engines send their spans to the same place; none where there is no place.
 
-    Only names that are about traces come out of it: Ray's own metrics travel by OTLP as well, and would follow the
-    general ones. Engines decide nothing: they record the requests that the gateway records.
+    Only names that are about traces come out of it: Ray's own metrics travel by OTLP as well, and would take headers
+    and TLS from the general ones. Engines decide nothing: they record the requests that the gateway records.
     """
     endpoint = traces_endpoint(environment)
     if endpoint is None:
