@@ -94,6 +94,7 @@ async def test_a_request_is_one_trace(gateway: Gateway, upstream: Upstream, rece
         "gen_ai.request.stream": False,
         "fairlead.request_id": "abc",
         "fairlead.tenant": "acme",
+        "fairlead.model": "demo",
         "fairlead.outcome": "completed",
         "fairlead.cache": "bypass",
         "fairlead.revision": "r1",
@@ -110,6 +111,7 @@ async def test_a_request_is_one_trace(gateway: Gateway, upstream: Upstream, rece
         "server.port": upstream.port,
         "http.request.method": "POST",
         "http.response.status_code": 200,
+        "fairlead.model": "demo",
         "fairlead.outcome": "completed",
         **usage,
     }

@@ -72,7 +72,8 @@ def test_a_request_is_one_trace_from_client_to_engine(traced: Traced, path: str,
     assert [span.kind for span in spans] == [SERVER, CLIENT, SERVER]
     assert (gateway.name, engine.name) == (f"POST {path}", "llm_request")
     assert [span.resource["service.name"] for span in spans] == ["fairlead-gateway", "fairlead-gateway", ENGINE]
-    assert engine.resource["fairlead.model"] == DEMO_MODEL
+    assert gateway.attributes["gen_ai.request.model"] == call.attributes["gen_ai.request.model"] == DEMO_MODEL
+    assert gateway.attributes["fairlead.model"] == engine.resource["fairlead.model"] == "demo"
     used = [call.attributes[f"gen_ai.usage.{kind}_tokens"] for kind in ("input", "output")]
     assert used == [engine.attributes[f"gen_ai.usage.{kind}_tokens"] for kind in ("prompt", "completion")]
     assert ("gen_ai.response.time_to_first_chunk" in call.attributes) == bool(body.get("stream"))

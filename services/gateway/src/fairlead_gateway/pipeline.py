@@ -180,6 +180,8 @@ async def understand(
     call = parse(endpoint, body, None if content_type is None else content_type.decode("latin-1"))
     route = services.catalog.resolve(call.model, principal)
     record.model, record.revision, record.stream = route.name, route.revision, call.stream
+    if record.trace is not None:
+        record.trace.model = call.model
     return call, route
 
 

@@ -76,7 +76,7 @@ def spans_of(record: Record, trace: RequestTrace, about: Resource) -> list[Reada
             trace.parent,
             times,
             kind=SpanKind.SERVER,
-            attributes=_of_request(record, operation),
+            attributes=_of_request(record, trace, operation),
             status=_status(failed=_failed(record)),
         )
     ]
@@ -105,7 +105,7 @@ def _operation(trace: RequestTrace) -> str:
     return _OPERATIONS.get(trace.endpoint.kind, trace.endpoint.kind)
 
 
-def _of_request(record: Record, operation: str) -> Attributes:
+def _of_request(record: Record, trace: RequestTrace, operation: str) -> Attributes:
     attributes: Attributes = {
         "http.request.method": "POST",
         "http.route": record.path,
@@ -119,7 +119,8 @@ def _of_request(record: Record, operation: str) -> Attributes:
         "fairlead.cache": record.cache.value,
     }
     if record.model:
-        attributes["gen_ai.request.model"] = record.model
+        attributes["gen_ai.request.model"] = trace.model
+        attributes["fairlead.model"] = record.model
         attributes["gen_ai.request.stream"] = record.stream
         attributes["fairlead.revision"] = record.revision
     if record.status != CLIENT_LEFT:
@@ -143,6 +144,7 @@ def _of_attempt(attempt: Attempt, record: Record, operation: str, number: int) -
         "server.address": route.upstream_host,
         "server.port": route.upstream_port,
         "http.request.method": "POST",
+        "fairlead.model": route.name,
         "fairlead.outcome": attempt.outcome.value,
     }
     if call.max_output_tokens is not None:

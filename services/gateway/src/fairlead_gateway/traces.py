@@ -76,6 +76,7 @@ class RequestTrace:
         parent: What the client said of its own span, or None.
         context: The gateway's span.
         received_at: Event-loop time in seconds at which the request's head was complete.
+        model: The model as the client named it, once it is known that there is one of that name.
         attempts: The last sendings to its model.
     """
 
@@ -83,6 +84,7 @@ class RequestTrace:
     parent: TraceContext | None
     context: TraceContext
     received_at: float
+    model: str = ""
     attempts: deque[Attempt] = field(default_factory=lambda: deque(maxlen=MAX_ATTEMPTS))
 
     def attempt(self, call: Call, route: Route) -> Attempt:
