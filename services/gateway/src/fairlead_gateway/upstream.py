@@ -13,7 +13,7 @@ from typing import Final
 
 from fairlead_contract.errors import Unavailable, UpstreamTimeout
 from fairlead_gateway.deadlines import Deadlines
-from fairlead_gateway.retry_budget import RetryBudget, RetryRules
+from fairlead_gateway.retry_budget import Resend, RetryBudget, RetryRules
 from fairlead_gateway.upstream_connection import Patience, Sink, StaleConnection, UpstreamConnection
 
 REFUSED_RETRY_S: Final = 0.1
@@ -70,11 +70,13 @@ class UpstreamPool:
         patience: Patience,
         *,
         model: str,
+        resend: Resend,
         on_again: Callable[[str], None] | None = None,
     ) -> None:
         """Send a request and feed its answer to a sink; return when the answer is complete or abandoned.
 
-        `on_again` is told why the request is about to be sent a second time, if it is.
+        It is sent again over a new connection where an engine may have seen it only if `resend` allows that;
+        `on_again` is told why it is about to be sent again.
 
         Raises:
             Unavailable: Nothing listens at the address.
@@ -91,7 +93,7 @@ class UpstreamPool:
         try:
             await connection.exchange(payload, sink, patience)
         except StaleConnection as stale:
-            if not stale.replaced and not self._may_retry(model, budget):
+            if not stale.replaced and not (resend.take() and self._may_retry(model, budget)):
                 raise
             self._tell_retry(model, on_again, "stale_connection")
             connection = await self._connect(address, model, None, None)
