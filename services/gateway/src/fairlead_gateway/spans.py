@@ -49,50 +49,54 @@ def span_count(trace: RequestTrace) -> int:
 def spans_of(record: Record, trace: RequestTrace, about: Resource) -> list[ReadableSpan]:
     """Return the spans of a request that is over: its own, then those of its sendings in order."""
     began_ns = int(record.at_s * _NS_PER_S)
-
-    def at_ns(loop_s: float) -> int:
-        return began_ns + int((loop_s - trace.received_at) * _NS_PER_S)
+    operation = _operation(trace)
 
     def span(
-        name: str, context: TraceContext, parent: TraceContext | None, times: tuple[int, int], **told: object
+        name: str,
+        context: TraceContext,
+        parent: TraceContext | None,
+        *,
+        kind: SpanKind,
+        between_s: tuple[float, float],
+        attributes: Attributes,
+        failed: bool,
     ) -> ReadableSpan:
+        start_ns, end_ns = (began_ns + int(after_s * _NS_PER_S) for after_s in between_s)
         return ReadableSpan(
             name,
             context=_span_context(context, is_remote=False),
             parent=None if parent is None else _span_context(parent, is_remote=parent is trace.parent),
             resource=about,
-            start_time=times[0],
-            end_time=times[1],
+            attributes=attributes,
+            kind=kind,
+            status=Status(StatusCode.ERROR if failed else StatusCode.UNSET),
+            start_time=start_ns,
+            end_time=end_ns,
             instrumentation_scope=_SCOPE,
-            **told,  # type: ignore[arg-type]  # kind, attributes and status, as below
         )
 
-    times = (began_ns, began_ns + int(record.duration_s * _NS_PER_S))
-    name, operation = f"POST {record.path}", _operation(trace)
-    found = [
+    own = span(
+        f"POST {record.path}",
+        trace.context,
+        trace.parent,
+        kind=SpanKind.SERVER,
+        between_s=(0, record.duration_s),
+        attributes=_of_request(record, trace, operation),
+        failed=_failed(record),
+    )
+    sendings = (
         span(
-            name,
+            f"{operation} {attempt.route.served_name}",
+            attempt.context,
             trace.context,
-            trace.parent,
-            times,
-            kind=SpanKind.SERVER,
-            attributes=_of_request(record, trace, operation),
-            status=_status(failed=_failed(record)),
+            kind=SpanKind.CLIENT,
+            between_s=(attempt.begun_at - trace.received_at, attempt.ended_at - trace.received_at),
+            attributes=_of_attempt(attempt, record, operation, number),
+            failed=bool(attempt.error),
         )
-    ]
-    for number, attempt in enumerate(_flat(trace)):
-        found.append(
-            span(
-                f"{operation} {attempt.route.served_name}",
-                attempt.context,
-                trace.context,
-                (at_ns(attempt.begun_at), at_ns(attempt.ended_at)),
-                kind=SpanKind.CLIENT,
-                attributes=_of_attempt(attempt, record, operation, number),
-                status=_status(failed=bool(attempt.error)),
-            )
-        )
-    return found
+        for number, attempt in enumerate(_flat(trace))
+    )
+    return [own, *sendings]
 
 
 def _flat(trace: RequestTrace) -> Iterator[Attempt]:
@@ -180,10 +184,6 @@ def _failed(record: Record) -> bool:
     if record.status >= _FIRST_FAULT:
         return True
     return record.outcome is Outcome.FAILED and not _FIRST_ERROR <= record.status < CLIENT_LEFT
-
-
-def _status(*, failed: bool) -> Status:
-    return Status(StatusCode.ERROR if failed else StatusCode.UNSET)
 
 
 def _span_context(context: TraceContext, *, is_remote: bool) -> SpanContext:
