@@ -12,6 +12,8 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from fairlead_contract.issuers import NO_ISSUERS, Issuers
+from fairlead_contract.key_register import KeyRegister
+from fairlead_contract.key_store import KeysInFile
 from fairlead_contract.tenants import Tenants
 from fairlead_gateway.app import create_app
 from fairlead_gateway.asgi import AsgiLane, Lifespan
@@ -29,6 +31,7 @@ from fairlead_gateway.heartbeat import Heartbeats
 from fairlead_gateway.holding import Holding, HoldRules
 from fairlead_gateway.issuers import IssuerDirectory, local_issuer, read_issuers, source_opener
 from fairlead_gateway.jwt_tokens import TokenVerifier, read_token_key
+from fairlead_gateway.key_desk import KeyDesk
 from fairlead_gateway.key_ring import KeyIndex, KeyRing, read_keys
 from fairlead_gateway.lanes import lanes
 from fairlead_gateway.ledger.batch import Retention
@@ -94,6 +97,7 @@ class _ApiServices:
     authenticator: Authenticator
     catalog: Catalog
     ledger: LedgerReader
+    keys: KeyDesk
     draining: Callable[[], bool]
 
 
@@ -145,10 +149,12 @@ async def open_runtime(settings: GatewaySettings) -> AsyncIterator[Runtime]:
         metrics = GatewayMetrics()
         deadlines = Deadlines(loop)
         stack.callback(deadlines.close)
-        services = await _open_services(settings, metrics, deadlines, stack)
+        files = _open_files(settings, metrics, stack)
+        services = await _open_services(settings, files, metrics, deadlines, stack)
         draining = asyncio.Event()
         ledger = _open_ledger_reader(settings, stack)
-        app = create_app(_ApiServices(services.authenticator, services.catalog, ledger, draining.is_set))
+        keys = _key_desk(settings, files)
+        app = create_app(_ApiServices(services.authenticator, services.catalog, ledger, keys, draining.is_set))
         await stack.enter_async_context(Lifespan(app))
         scrape = _edge(scrape_lane(metrics), settings, deadlines)
         stack.push_async_callback(scrape.drain, limit_s=0)
@@ -160,14 +166,24 @@ async def open_runtime(settings: GatewaySettings) -> AsyncIterator[Runtime]:
         yield Runtime(settings, metrics, services, edge, draining, port, metrics_port)
 
 
-async def _open_services(
-    settings: GatewaySettings, metrics: GatewayMetrics, deadlines: Deadlines, stack: AsyncExitStack
-) -> Services:
+def _open_files(settings: GatewaySettings, metrics: GatewayMetrics, stack: AsyncExitStack) -> _Files:
+    """Return the watched files, read once and watched from now on."""
     files = _Files.of(settings, metrics)
     for file in files.all:
         file.poll()
     watcher = asyncio.create_task(watch(files.all))
     stack.callback(watcher.cancel)
+    return files
+
+
+def _key_desk(settings: GatewaySettings, files: _Files) -> KeyDesk:
+    register = KeyRegister(KeysInFile(settings.api_keys_file), read_token_key(settings.pepper_file))
+    return KeyDesk(register, TenantDirectory(files.tenants), reread=files.keys.poll)
+
+
+async def _open_services(
+    settings: GatewaySettings, files: _Files, metrics: GatewayMetrics, deadlines: Deadlines, stack: AsyncExitStack
+) -> Services:
     pepper = read_token_key(settings.pepper_file)
     tenants = TenantDirectory(files.tenants)
     address = RedisAddress.from_url(settings.redis)
