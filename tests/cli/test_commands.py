@@ -111,6 +111,7 @@ def test_down_of_nothing(fairlead: Fairlead, home: Home) -> None:
         (("apply", "-f", "/nowhere"), "/nowhere"),
         (("delete", "demo"), "no model 'demo'"),
         (("chat",), "fairlead up -f"),
+        (("usage",), "fairlead up -f"),
         (("token", "--tenant", "nobody"), "no tenant 'nobody'"),
         (("token", "--ttl", "soon"), "such as 24h"),
         (("keys", "create", "--tenant", "nobody"), "no tenant 'nobody'"),
@@ -168,7 +169,9 @@ def test_version() -> None:
     assert re.fullmatch(r"fairlead \d+\.\d+\.\d+\n", said.stdout)
 
 
-@pytest.mark.parametrize("command", ["up", "down", "apply", "delete", "status", "token", "keys", "chat", "logs"])
+@pytest.mark.parametrize(
+    "command", ["up", "down", "apply", "delete", "status", "token", "keys", "usage", "chat", "logs"]
+)
 def test_help(fairlead: Fairlead, command: str) -> None:
     """Every command explains itself."""
     said = fairlead(command, "--help")
