@@ -88,3 +88,17 @@ def test_every_setting_is_described() -> None:
         extra = field.json_schema_extra
         unit = extra.get("unit") if isinstance(extra, dict) else None
         assert unit == {"s": "s", "bytes": "byte"}.get(name.rsplit("_", 1)[-1])
+
+
+def test_the_cache_has_a_redis_of_its_own_where_one_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without a word the cache shares the other Redis; its own is named once, in the open or in a file."""
+    assert settings().cache_redis is None
+    monkeypatch.setenv("FAIRLEAD_GATEWAY_CACHE_REDIS_URL", "redis://cache")
+    assert (settings().cache_redis, settings().redis) == ("redis://cache", "unix:///run/valkey.sock")
+    file = tmp_path / "url"
+    file.write_text("redis://:secret@cache\n")
+    monkeypatch.setenv("FAIRLEAD_GATEWAY_CACHE_REDIS_URL_FILE", str(file))
+    with pytest.raises(ValidationError, match="at most one"):
+        settings()
+    monkeypatch.delenv("FAIRLEAD_GATEWAY_CACHE_REDIS_URL")
+    assert settings().cache_redis == "redis://:secret@cache"

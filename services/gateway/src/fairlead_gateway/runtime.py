@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import hmac
+import logging
 import resource
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -36,6 +37,7 @@ from fairlead_gateway.key_ring import KeyIndex, KeyRing, read_keys
 from fairlead_gateway.lanes import lanes
 from fairlead_gateway.ledger.batch import Retention
 from fairlead_gateway.ledger.reader import LedgerReader
+from fairlead_gateway.ledger.safety import LedgerSafety
 from fairlead_gateway.ledger.writer import LedgerWriter
 from fairlead_gateway.limits import Limiter
 from fairlead_gateway.logs import access_log
@@ -62,6 +64,8 @@ FILES_OF_OUR_OWN: Final = 128
 
 LEDGER_DEADLINE_S: Final = 5.0
 """Nobody's request waits for the ledger, so Redis may take its time."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,9 +193,9 @@ async def _open_services(
     address = RedisAddress.from_url(settings.redis)
     counters = RedisLink(address, deadline_s=settings.redis_deadline_s, on_state=metrics.limiter_up)
     stack.push_async_callback(counters.aclose)
-    answers = RedisLink(address, deadline_s=settings.redis_deadline_s)
-    stack.push_async_callback(answers.aclose)
+    answers = _open_cache_link(settings, address, stack)
     ledger = _open_ledger(settings, metrics, stack)
+    _watch_ledger_safety(settings, metrics, stack)
     pool = UpstreamPool(
         deadlines,
         connect_timeout_s=settings.connect_timeout_s,
@@ -247,6 +251,21 @@ def _resilience(settings: GatewaySettings, metrics: GatewayMetrics, deadlines: D
         heartbeats=Heartbeats(deadlines, silence_s=settings.stream_silence_s),
         longest_s=settings.longest_stream_s,
     )
+
+
+def _open_cache_link(settings: GatewaySettings, shared: RedisAddress, stack: AsyncExitStack) -> RedisLink:
+    own = settings.cache_redis
+    log.info("the response cache lies on %s", "the Redis of limits and ledger" if own is None else "a Redis of its own")
+    link = RedisLink(shared if own is None else RedisAddress.from_url(own), deadline_s=settings.redis_deadline_s)
+    stack.push_async_callback(link.aclose)
+    return link
+
+
+def _watch_ledger_safety(settings: GatewaySettings, metrics: GatewayMetrics, stack: AsyncExitStack) -> None:
+    link = RedisLink(RedisAddress.from_url(settings.redis), deadline_s=LEDGER_DEADLINE_S)
+    stack.push_async_callback(link.aclose)
+    task = asyncio.create_task(LedgerSafety(link, metrics.ledger).run())
+    stack.callback(task.cancel)
 
 
 def _open_ledger(settings: GatewaySettings, metrics: GatewayMetrics, stack: AsyncExitStack) -> LedgerWriter:
