@@ -118,3 +118,17 @@ def test_refuses_a_wrong_standard_variable(monkeypatch: pytest.MonkeyPatch, name
     monkeypatch.setenv(name, value)
     with pytest.raises(ValidationError, match=field):
         settings()
+
+
+def test_the_cache_has_a_redis_of_its_own_where_one_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without a word the cache shares the other Redis; its own is named once, in the open or in a file."""
+    assert settings().cache_redis is None
+    monkeypatch.setenv("FAIRLEAD_GATEWAY_CACHE_REDIS_URL", "redis://cache")
+    assert (settings().cache_redis, settings().redis) == ("redis://cache", "unix:///run/valkey.sock")
+    file = tmp_path / "url"
+    file.write_text("redis://:secret@cache\n")
+    monkeypatch.setenv("FAIRLEAD_GATEWAY_CACHE_REDIS_URL_FILE", str(file))
+    with pytest.raises(ValidationError, match="at most one"):
+        settings()
+    monkeypatch.delenv("FAIRLEAD_GATEWAY_CACHE_REDIS_URL")
+    assert settings().cache_redis == "redis://:secret@cache"

@@ -9,6 +9,7 @@ FairleadError
 ├── PermissionDenied         403
 ├── NotFound                 404
 │   ├── ModelNotFound        404
+│   ├── KeyNotFound          404
 │   └── UnknownRoute         404
 ├── MethodNotAllowed         405
 ├── RequestTimeout           408  the client was too slow to send its request
@@ -26,7 +27,8 @@ FairleadError
 │   ├── Overloaded           503
 │   ├── LimiterUnavailable   503
 │   ├── LedgerUnavailable    503
-│   └── IdentityUnavailable  503  a token's issuer does not give its keys
+│   ├── IdentityUnavailable  503  a token's issuer does not give its keys
+│   └── KeysUnavailable      503  API keys cannot be read or changed
 ├── UpstreamFailed           502
 │   ├── AnswerTooLarge       502  the request asked for more than the gateway holds
 │   └── EngineDied           502  also in the middle of a stream
@@ -98,6 +100,10 @@ class NotFound(FairleadError):
 
 class ModelNotFound(NotFound):
     code = "model_not_found"
+
+
+class KeyNotFound(NotFound):
+    code = "key_not_found"
 
 
 class UnknownRoute(NotFound):
@@ -204,6 +210,11 @@ class LedgerUnavailable(Unavailable):
 
 class IdentityUnavailable(Unavailable):
     code = "identity_provider_unavailable"
+
+
+class KeysUnavailable(Unavailable):
+    code = "keys_unavailable"
+    retryable = False
 
 
 class UpstreamFailed(FairleadError):

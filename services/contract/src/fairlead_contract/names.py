@@ -31,7 +31,7 @@ SCOPE_CLAIM = "scope"
 """Space-separated words (RFC 8693, section 4.2)."""
 
 ADMIN_SCOPE = "admin"
-"""Whose holder may see the use of every tenant, not only of the token's own."""
+"""Whose holder may see the use of every tenant, not only of the token's own, and administer API keys."""
 
 
 def application_name(deployment: str) -> str:

@@ -15,6 +15,8 @@ from typing import Any, Final
 from opentelemetry.exporter.otlp.proto.http import trace_exporter
 
 from fairlead_contract.issuers import NO_ISSUERS, Issuers
+from fairlead_contract.key_register import KeyRegister
+from fairlead_contract.key_store import KeysInFile
 from fairlead_contract.tenants import Tenants
 from fairlead_gateway.app import create_app
 from fairlead_gateway.asgi import AsgiLane, Lifespan
@@ -32,10 +34,12 @@ from fairlead_gateway.heartbeat import Heartbeats
 from fairlead_gateway.holding import Holding, HoldRules
 from fairlead_gateway.issuers import IssuerDirectory, local_issuer, read_issuers, source_opener
 from fairlead_gateway.jwt_tokens import TokenVerifier, read_token_key
+from fairlead_gateway.key_desk import KeyDesk
 from fairlead_gateway.key_ring import KeyIndex, KeyRing, read_keys
 from fairlead_gateway.lanes import lanes
 from fairlead_gateway.ledger.batch import Retention
 from fairlead_gateway.ledger.reader import LedgerReader
+from fairlead_gateway.ledger.safety import LedgerSafety
 from fairlead_gateway.ledger.writer import LedgerWriter
 from fairlead_gateway.limits import Limiter
 from fairlead_gateway.logs import access_log
@@ -64,6 +68,8 @@ FILES_OF_OUR_OWN: Final = 128
 
 LEDGER_DEADLINE_S: Final = 5.0
 """Nobody's request waits for the ledger, so Redis may take its time."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +105,7 @@ class _ApiServices:
     authenticator: Authenticator
     catalog: Catalog
     ledger: LedgerReader
+    keys: KeyDesk
     draining: Callable[[], bool]
 
 
@@ -150,10 +157,12 @@ async def open_runtime(settings: GatewaySettings) -> AsyncIterator[Runtime]:
         metrics = GatewayMetrics()
         deadlines = Deadlines(loop)
         stack.callback(deadlines.close)
-        services = await _open_services(settings, metrics, deadlines, stack)
+        files = _open_files(settings, metrics, stack)
+        services = await _open_services(settings, files, metrics, deadlines, stack)
         draining = asyncio.Event()
         ledger = _open_ledger_reader(settings, stack)
-        app = create_app(_ApiServices(services.authenticator, services.catalog, ledger, draining.is_set))
+        keys = _key_desk(settings, files)
+        app = create_app(_ApiServices(services.authenticator, services.catalog, ledger, keys, draining.is_set))
         await stack.enter_async_context(Lifespan(app))
         scrape = _edge(scrape_lane(metrics), settings, deadlines)
         stack.push_async_callback(scrape.drain, limit_s=0)
@@ -165,23 +174,33 @@ async def open_runtime(settings: GatewaySettings) -> AsyncIterator[Runtime]:
         yield Runtime(settings, metrics, services, edge, draining, port, metrics_port)
 
 
-async def _open_services(
-    settings: GatewaySettings, metrics: GatewayMetrics, deadlines: Deadlines, stack: AsyncExitStack
-) -> Services:
+def _open_files(settings: GatewaySettings, metrics: GatewayMetrics, stack: AsyncExitStack) -> _Files:
+    """Return the watched files, read once and watched from now on."""
     files = _Files.of(settings, metrics)
     for file in files.all:
         file.poll()
     watcher = asyncio.create_task(watch(files.all))
     stack.callback(watcher.cancel)
+    return files
+
+
+def _key_desk(settings: GatewaySettings, files: _Files) -> KeyDesk:
+    register = KeyRegister(KeysInFile(settings.api_keys_file), read_token_key(settings.pepper_file))
+    return KeyDesk(register, TenantDirectory(files.tenants), reread=files.keys.poll)
+
+
+async def _open_services(
+    settings: GatewaySettings, files: _Files, metrics: GatewayMetrics, deadlines: Deadlines, stack: AsyncExitStack
+) -> Services:
     pepper = read_token_key(settings.pepper_file)
     tenants = TenantDirectory(files.tenants)
     address = RedisAddress.from_url(settings.redis)
     counters = RedisLink(address, deadline_s=settings.redis_deadline_s, on_state=metrics.limiter_up)
     stack.push_async_callback(counters.aclose)
-    answers = RedisLink(address, deadline_s=settings.redis_deadline_s)
-    stack.push_async_callback(answers.aclose)
+    answers = _open_cache_link(settings, address, stack)
     ledger = _open_ledger(settings, metrics, stack)
     spans = _open_spans(settings, metrics, stack)
+    _watch_ledger_safety(settings, metrics, stack)
     pool = UpstreamPool(
         deadlines,
         connect_timeout_s=settings.connect_timeout_s,
@@ -239,6 +258,21 @@ def _resilience(settings: GatewaySettings, metrics: GatewayMetrics, deadlines: D
         heartbeats=Heartbeats(deadlines, silence_s=settings.stream_silence_s),
         longest_s=settings.longest_stream_s,
     )
+
+
+def _open_cache_link(settings: GatewaySettings, shared: RedisAddress, stack: AsyncExitStack) -> RedisLink:
+    own = settings.cache_redis
+    log.info("the response cache lies on %s", "the Redis of limits and ledger" if own is None else "a Redis of its own")
+    link = RedisLink(shared if own is None else RedisAddress.from_url(own), deadline_s=settings.redis_deadline_s)
+    stack.push_async_callback(link.aclose)
+    return link
+
+
+def _watch_ledger_safety(settings: GatewaySettings, metrics: GatewayMetrics, stack: AsyncExitStack) -> None:
+    link = RedisLink(RedisAddress.from_url(settings.redis), deadline_s=LEDGER_DEADLINE_S)
+    stack.push_async_callback(link.aclose)
+    task = asyncio.create_task(LedgerSafety(link, metrics.ledger).run())
+    stack.callback(task.cancel)
 
 
 def _open_ledger(settings: GatewaySettings, metrics: GatewayMetrics, stack: AsyncExitStack) -> LedgerWriter:

@@ -74,6 +74,14 @@ class GatewaySettings(BaseSettings):
     redis_url_file: Path | None = Field(
         None, title="Redis URL file", description="File that holds the Redis URL, where it carries a password."
     )
+    cache_redis_url: SecretStr | None = Field(
+        None,
+        title="Cache's Redis URL",
+        description="Redis or Valkey for the cache of answers alone, if it has its own.",
+    )
+    cache_redis_url_file: Path | None = Field(
+        None, title="Cache's Redis URL file", description="File that holds that URL, where it carries a password."
+    )
     redis_deadline_s: float = _seconds(0.1, "Redis deadline", "Longest time that a request waits for Redis.")
     when_redis_lost: WhenRedisLost = Field(
         WhenRedisLost.LOCAL,
@@ -169,6 +177,14 @@ class GatewaySettings(BaseSettings):
             raise ValueError("give exactly one of FAIRLEAD_GATEWAY_REDIS_URL and FAIRLEAD_GATEWAY_REDIS_URL_FILE")
         return self
 
+    @model_validator(mode="after")
+    def _one_cache_redis_url(self) -> Self:
+        if self.cache_redis_url is not None and self.cache_redis_url_file is not None:
+            raise ValueError(
+                "give at most one of FAIRLEAD_GATEWAY_CACHE_REDIS_URL and FAIRLEAD_GATEWAY_CACHE_REDIS_URL_FILE"
+            )
+        return self
+
     @property
     def redis(self) -> str:
         """The Redis URL, secret as it may be.
@@ -176,6 +192,19 @@ class GatewaySettings(BaseSettings):
         Raises:
             OSError: Its file cannot be read.
         """
-        if self.redis_url_file is not None:
-            return self.redis_url_file.read_text(encoding="utf-8").strip()
-        return self.redis_url.get_secret_value() if self.redis_url is not None else ""
+        return _url(self.redis_url, self.redis_url_file) or ""
+
+    @property
+    def cache_redis(self) -> str | None:
+        """The URL of the cache's own Redis, secret as it may be; None where it shares the other one.
+
+        Raises:
+            OSError: Its file cannot be read.
+        """
+        return _url(self.cache_redis_url, self.cache_redis_url_file)
+
+
+def _url(url: SecretStr | None, file: Path | None) -> str | None:
+    if file is not None:
+        return file.read_text(encoding="utf-8").strip()
+    return None if url is None else url.get_secret_value()

@@ -8,8 +8,9 @@ from fastapi import Depends, Request
 
 from fairlead_gateway.auth import Authenticator
 from fairlead_gateway.catalog import Catalog
+from fairlead_gateway.key_desk import KeyDesk
 from fairlead_gateway.ledger.reader import LedgerReader
-from fairlead_gateway.principal import Principal, permit
+from fairlead_gateway.principal import Principal, permit, permit_admin
 
 
 class Services(Protocol):
@@ -26,6 +27,10 @@ class Services(Protocol):
     @property
     def ledger(self) -> LedgerReader:
         """What was used."""
+
+    @property
+    def keys(self) -> KeyDesk:
+        """API keys and who may change them."""
 
     @property
     def draining(self) -> Callable[[], bool]:
@@ -64,4 +69,18 @@ class Granted:
         Raises:
             PermissionDenied: The route is not granted.
         """
+        permit(caller, self.route)
+
+
+@dataclass(frozen=True, slots=True)
+class GrantedToAdmins(Granted):
+    """The rule of a route that concerns all tenants: only admins to whom it is granted."""
+
+    async def __call__(self, caller: Caller) -> None:
+        """Let the caller through.
+
+        Raises:
+            PermissionDenied: The caller is no admin, or the route is not granted.
+        """
+        permit_admin(caller)
         permit(caller, self.route)
