@@ -3,7 +3,7 @@
 Measured with vLLM 0.32: a choice of 100,000 strings held one request for more than 120 s and everyone else's for 30 s.
 """
 
-from fairlead_gateway.checks.rules import Rule, kind, refuse, strings
+from fairlead_gateway.checks.rules import Rule, described, kind, refuse, strings
 from fairlead_gateway.checks.schemas import decoded, pattern, schema, structural_tag
 
 MAX_GRAMMAR_CHARS = 16 * 1024
@@ -13,6 +13,7 @@ MAX_CHOICE_CHARS = 1000
 _KINDS = ("json", "regex", "choice", "grammar", "json_object", "structural_tag")
 
 
+@described({"type": "object"})
 def response_format(name: str, value: object) -> None:
     """Check OpenAI's `response_format`, or `text.format` of the Responses API."""
     if value is None:
@@ -35,6 +36,7 @@ def response_format(name: str, value: object) -> None:
     schema(f"{name}.json_schema.schema", wrapped.get("schema"))
 
 
+@described({"type": "object"})
 def text_config(name: str, value: object) -> None:
     """Check the Responses API's `text`."""
     if value is None:
@@ -44,6 +46,7 @@ def text_config(name: str, value: object) -> None:
     response_format(f"{name}.format", value.get("format"))
 
 
+@described({"type": "object"})
 def output_config(name: str, value: object) -> None:
     """Check Anthropic's `output_config`."""
     if value is None:
@@ -55,6 +58,7 @@ def output_config(name: str, value: object) -> None:
         schema(f"{name}.format.schema", wanted.get("schema"))
 
 
+@described({"type": "object"})
 def structured_outputs(name: str, value: object) -> None:
     """Check vLLM's `structured_outputs`: exactly one constraint, and that one within bounds."""
     if value is None:

@@ -3,13 +3,16 @@
 from collections.abc import Iterator
 from typing import Any
 
-from fairlead_gateway.checks.rules import kind, refuse
+from fairlead_gateway.checks.rules import described, kind, refuse
 from fairlead_gateway.checks.schemas import schema
 
 MAX_TOOLS = 128
 MAX_NAME_CHARS = 128
 
+_TOOLS = {"type": "array", "items": {"type": "object"}, "minItems": 1, "maxItems": MAX_TOOLS}
 
+
+@described(_TOOLS)
 def openai_tools(name: str, value: object) -> None:
     """Check `tools` of chat completions: functions only, each with a name."""
     for path, tool in _tools(name, value):
@@ -19,6 +22,7 @@ def openai_tools(name: str, value: object) -> None:
         _tool(path + ".function", function, "parameters")
 
 
+@described(_TOOLS)
 def responses_tools(name: str, value: object) -> None:
     """Check `tools` of the Responses API: functions only, for the server runs no tools itself."""
     for path, tool in _tools(name, value):
@@ -27,6 +31,7 @@ def responses_tools(name: str, value: object) -> None:
         _tool(path, tool, "parameters")
 
 
+@described(_TOOLS)
 def anthropic_tools(name: str, value: object) -> None:
     """Check `tools` of Anthropic's Messages API."""
     for path, tool in _tools(name, value):
