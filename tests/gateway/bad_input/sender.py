@@ -65,7 +65,7 @@ _STREAMS = {
 }
 
 
-async def _engine(seen: Seen, line: Line) -> None:
+async def engine(seen: Seen, line: Line) -> None:
     """Answer as an engine that finds nothing wrong."""
     if seen.json.get("stream"):
         await line.stream([_STREAMS[seen.path.removeprefix("/demo")]])
@@ -76,7 +76,7 @@ async def _engine(seen: Seen, line: Line) -> None:
 @asynccontextmanager
 async def opened_sender(folder: Path, valkey: Path) -> AsyncIterator[Sender]:
     """Run a gateway before an engine that takes everything."""
-    async with running_upstream(_engine) as upstream, running_gateway(folder, valkey, upstream.port) as gateway:
+    async with running_upstream(engine) as upstream, running_gateway(folder, valkey, upstream.port) as gateway:
         sender = Sender(gateway)
         yield sender
         await sender.aclose()

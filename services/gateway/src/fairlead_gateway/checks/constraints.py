@@ -10,10 +10,11 @@ MAX_GRAMMAR_CHARS = 16 * 1024
 MAX_CHOICES = 1000
 MAX_CHOICE_CHARS = 1000
 
+_FORMATS = ("text", "json_object", "json_schema", "structural_tag")
 _KINDS = ("json", "regex", "choice", "grammar", "json_object", "structural_tag")
 
 
-@described({"type": "object"})
+@described({"type": "object", "properties": {"type": {"enum": list(_FORMATS)}}, "required": ["type"]})
 def response_format(name: str, value: object) -> None:
     """Check OpenAI's `response_format`, or `text.format` of the Responses API."""
     if value is None:
@@ -21,7 +22,7 @@ def response_format(name: str, value: object) -> None:
     if not isinstance(value, dict):
         refuse(name, f"must be an object with a `type`, not {kind(value)}")
     chosen = value.get("type")
-    if chosen not in ("text", "json_object", "json_schema", "structural_tag"):
+    if chosen not in _FORMATS:
         refuse(f"{name}.type", 'must be one of "text", "json_object", "json_schema", "structural_tag"')
     if chosen == "structural_tag":
         structural_tag(name, value)

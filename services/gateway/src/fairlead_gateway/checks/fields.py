@@ -48,8 +48,9 @@ def _model(name: str, value: object) -> None:
         refuse(name, f"must have at most {MAX_MODEL_CHARS} characters, not {len(value)}")
 
 
+@described({"type": "string", "pattern": f"^[0-9]{{1,{MAX_TOKEN_ID_DIGITS}}}$"})
 def _token_id(name: str, value: object) -> None:
-    if not isinstance(value, str) or not value.isdecimal() or len(value) > MAX_TOKEN_ID_DIGITS:
+    if not isinstance(value, str) or not (value.isascii() and value.isdecimal()) or len(value) > MAX_TOKEN_ID_DIGITS:
         refuse(name, 'must have token ids as its names, such as {"50256": -100}')
 
 

@@ -21,18 +21,19 @@ def messages(roles: frozenset[str]) -> Rule:
     """A non-empty list of messages of these roles."""
     listed = ", ".join(f'"{role}"' for role in sorted(roles))
 
+    content: Schema = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "object"}}]}
     message: Schema = {
         "type": "object",
-        "properties": {
-            "role": {"type": "string", "enum": sorted(roles)},
-            "content": {
-                "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "object"}}, {"type": "null"}]
-            },
-        },
+        "properties": {"role": {"enum": sorted(roles)}, "content": content},
+        "required": ["role", "content"],
+    }
+    silent: Schema = {
+        "type": "object",
+        "properties": {"role": {"enum": sorted(roles & MAY_SAY_NOTHING)}, "content": {"type": "null"}},
         "required": ["role"],
     }
 
-    @described({"type": "array", "items": message, "minItems": 1, "maxItems": MAX_MESSAGES})
+    @described({"type": "array", "items": {"anyOf": [message, silent]}, "minItems": 1, "maxItems": MAX_MESSAGES})
     def check(name: str, value: object) -> None:
         if not isinstance(value, list) or not value:
             refuse(name, "must be a non-empty list of messages")

@@ -156,8 +156,9 @@ def integers(max_items: int, low: int, high: int) -> Rule:
 
 def mapping(max_items: int, item: Rule, *, key: Rule | None = None) -> Rule:
     """An object with at most so many entries, each of which obeys a rule."""
+    names = {} if key is None else {"propertyNames": schema_of(key)}
 
-    @described({"type": "object", "additionalProperties": schema_of(item), "maxProperties": max_items})
+    @described({"type": "object", "additionalProperties": schema_of(item), "maxProperties": max_items, **names})
     def check(name: str, value: object) -> None:
         if value is None:
             return
