@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 
 from tests.gateway.support.gateway import Gateway, running_gateway
 from tests.gateway.support.upstream import Upstream
+from tests.gateway.support.wire import connected
 
 
 @pytest.fixture
@@ -63,6 +64,13 @@ async def test_the_refusal_says_what_to_do(named: Gateway, upstream: Upstream) -
 async def test_probes_ask_by_address(named: Gateway, path: str) -> None:
     """A kubelet or a load balancer knows the address alone."""
     assert await status(named, "10.1.2.3:8080", path=path) == 200
+
+
+async def test_metrics_are_read_by_address(named: Gateway) -> None:
+    """The metrics port has no list: Prometheus knows pods by their addresses."""
+    async with connected(named.runtime.metrics_port) as wire:
+        await wire.send(b"GET /metrics HTTP/1.1\r\nHost: 10.1.2.3:9464\r\n\r\n")
+        assert (await wire.answer()).status == 200
 
 
 async def test_without_a_list_every_name_is_answered(gateway: Gateway) -> None:

@@ -41,9 +41,19 @@ def check_media(values: Mapping[str, object], domains: Collection[str]) -> None:
     Raises:
         InvalidValue: One is in a form or at an address that is not taken.
     """
-    for field in ("messages", "system", "input"):
-        for path, part in _parts(field, values.get(field)):
-            _check_part(path, part, domains)
+    messages = values.get("messages")
+    for index, message in enumerate(messages if isinstance(messages, list) else ()):
+        content = message.get("content")
+        if isinstance(content, list):  # a text holds no media, and most content is text
+            _check_parts(f"messages[{index}].content", content, domains)
+    for field in ("system", "input"):
+        _check_parts(field, values.get(field), domains)
+
+
+def _check_parts(path: str, value: object, domains: Collection[str]) -> None:
+    if isinstance(value, dict | list):
+        for found, part in _parts(path, value):
+            _check_part(found, part, domains)
 
 
 def _parts(path: str, value: object) -> Iterator[tuple[str, dict[str, object]]]:
