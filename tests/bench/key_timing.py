@@ -68,11 +68,10 @@ async def main(samples: int) -> None:
     with tempfile.TemporaryDirectory(prefix="fl-") as name:
         folder, socket = Path(name), Path(name) / "valkey.sock"
         (folder / "keys").write_text(KeyFile(keys=(record,)).model_dump_json())
-        settings = {"api_keys_file": folder / "keys", "failed_attempts_per_minute": 0}
         with ValkeyServer(data_dir=folder, unix_socket_path=socket):
             async with (
                 running_upstream() as upstream,
-                running_gateway(folder, socket, upstream.port, **settings) as gateway,
+                running_gateway(folder, socket, upstream.port, api_keys_file=folder / "keys") as gateway,
                 connected(gateway.port) as wire,
             ):
                 for told, (one, other) in pairs.items():

@@ -1,5 +1,6 @@
 """Failed authentications: how many an address has, whose address it is, and who never notices."""
 
+from collections.abc import AsyncIterator
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from redis.asyncio import Redis
 from fairlead_contract.errors import TooManyFailedAttempts, Unauthenticated
 from fairlead_gateway.client_address import client_address
 from fairlead_gateway.failed_attempts import FailedAttempts
+from fairlead_gateway.settings import GatewaySettings
 from tests.gateway.support.gateway import Gateway, chat, fresh_token, running_gateway
 from tests.gateway.support.upstream import Upstream
 from tests.gateway.support.wire import Answer
@@ -119,17 +121,25 @@ async def fail(gateway: Gateway, *, asked: str = f"POST {CHAT_PATH}", forwarded_
         return await wire.answer()
 
 
-async def test_valid_users_do_not_notice_who_fails_beside_them(gateway: Gateway, upstream: Upstream) -> None:
+@pytest.fixture
+async def bounded(tmp_path: Path, valkey: Path, redis: Redis, upstream: Upstream) -> AsyncIterator[Gateway]:
+    """A gateway with the bound that it has by default."""
+    bound = GatewaySettings.model_fields["failed_attempts_per_minute"].default
+    async with running_gateway(tmp_path, valkey, upstream.port, failed_attempts_per_minute=bound) as gateway:
+        yield gateway
+
+
+async def test_valid_users_do_not_notice_who_fails_beside_them(bounded: Gateway, upstream: Upstream) -> None:
     """The 21st failure within a minute is a 429 on every route, while valid credentials from there go on."""
-    assert [(await fail(gateway)).status for _ in range(20)] == [401] * 20
+    assert [(await fail(bounded)).status for _ in range(20)] == [401] * 20
     for asked in (f"POST {CHAT_PATH}", "GET /v1/usage"):
-        answer = await fail(gateway, asked=asked, forwarded_for="198.51.100.9")
+        answer = await fail(bounded, asked=asked, forwarded_for="198.51.100.9")
         assert (answer.status, answer.json["error"]["code"]) == (429, "too_many_failed_attempts")
         assert 1 <= int(answer.headers["retry-after"]) <= 60
         assert answer.headers["x-should-retry"] == "false"
-    assert (await gateway.ask(CHAT_PATH, chat())).status == 200
+    assert (await bounded.ask(CHAT_PATH, chat())).status == 200
     assert len(upstream.seen) == 1
-    metrics = gateway.runtime.metrics.render()
+    metrics = bounded.runtime.metrics.render()
     assert b'fairlead_authentication_failures_total{result="refused"} 20.0' in metrics
     assert b'fairlead_authentication_failures_total{result="limited"} 2.0' in metrics
     assert fresh_token().encode() not in metrics

@@ -101,7 +101,6 @@ async def opened_house(folder: Path, valkey: Path) -> AsyncIterator[House]:
             "tenants_file": folder / "tenants",
             "api_keys_file": folder / "keys",
             "issuers_file": folder / "issuers",
-            "failed_attempts_per_minute": 0,  # so many knock here
         }
         async with running_gateway(folder, valkey, upstream.port, **settings) as gateway:
             yield House(gateway, upstream, keys)
