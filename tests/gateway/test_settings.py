@@ -39,13 +39,35 @@ def test_listens_on_loopback_by_default() -> None:
 
 @pytest.mark.parametrize(
     "name, value",
-    [("PORT", "70000"), ("BODY_BYTES", "0"), ("KEEP_ALIVE_S", "-1"), ("LOG_LEVEL", "loud"), ("PORT", "x")],
+    [
+        ("PORT", "70000"),
+        ("BODY_BYTES", "0"),
+        ("KEEP_ALIVE_S", "-1"),
+        ("LOG_LEVEL", "loud"),
+        ("PORT", "x"),
+        ("ALLOWED_HOSTS", "https://api.example.com"),
+        ("ALLOWED_HOSTS", "api.example.com:8080"),
+        ("TRUSTED_PROXIES", "10.0.0.1/8"),
+        ("MEDIA_DOMAINS", "127.0.0.1"),
+        ("MEDIA_DOMAINS", "localhost"),
+    ],
 )
 def test_refuses_what_is_out_of_range(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     """A value that makes no sense is refused at the start, by its name."""
     monkeypatch.setenv(f"FAIRLEAD_GATEWAY_{name}", value)
     with pytest.raises(ValidationError, match=name.lower()):
         settings()
+
+
+def test_lists_are_written_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list in the environment is words between commas; nothing is an empty list."""
+    monkeypatch.setenv("FAIRLEAD_GATEWAY_ALLOWED_HOSTS", "API.example.com, localhost,")
+    monkeypatch.setenv("FAIRLEAD_GATEWAY_TRUSTED_PROXIES", "10.0.0.0/8")
+    monkeypatch.setenv("FAIRLEAD_GATEWAY_MEDIA_DOMAINS", "")
+    read = settings()
+    assert read.allowed_hosts == ("api.example.com", "localhost")
+    assert [str(network) for network in read.trusted_proxies] == ["10.0.0.0/8"]
+    assert read.media_domains == ()
 
 
 def test_is_frozen() -> None:

@@ -15,7 +15,9 @@ FairleadError
 ├── RequestTimeout           408  the client was too slow to send its request
 ├── RequestTooLarge          413
 ├── UnsupportedMediaType     415
+├── MisdirectedRequest       421  a Host that is none of the gateway's
 ├── HeadersTooLarge          431
+├── TooManyFailedAttempts    429  of one address; valid credentials go on
 ├── RateLimited              429  the client's own limit
 │   └── QuotaExhausted       429  of the day; no retry before it ends
 ├── ManifestError            422  one line per mistake
@@ -131,9 +133,19 @@ class UnsupportedMediaType(FairleadError):
     http_status = 415
 
 
+class MisdirectedRequest(FairleadError):
+    code = "misdirected_request"
+    http_status = 421
+
+
 class HeadersTooLarge(FairleadError):
     code = "headers_too_large"
     http_status = 431
+
+
+class TooManyFailedAttempts(FairleadError):
+    code = "too_many_failed_attempts"
+    http_status = 429
 
 
 class RateLimited(FairleadError):

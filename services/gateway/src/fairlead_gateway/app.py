@@ -25,8 +25,18 @@ def create_app(services: Services) -> FastAPI:
     Raises:
         RuntimeError: A route is neither public nor granted by a name that can be granted.
     """
-    app = FastAPI(title="Fairlead", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app = build_app()
     app.state.services = services
+    return app
+
+
+def build_app() -> FastAPI:
+    """Build the application without a gateway, which can be described and not asked.
+
+    Raises:
+        RuntimeError: A route is neither public nor granted by a name that can be granted.
+    """
+    app = FastAPI(title="Fairlead", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.include_router(health.router)
     app.include_router(models.router)
     app.include_router(usage.router)

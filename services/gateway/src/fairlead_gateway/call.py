@@ -4,7 +4,7 @@ The body is parsed once into values, for the checks, and once into the raw bytes
 upstream is joined from those bytes, so that a prompt, a schema or a number arrives exactly as the client wrote it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -13,6 +13,7 @@ from fairlead_contract.errors import InvalidRequest, InvalidValue, UnknownField,
 from fairlead_contract.routing import Route
 from fairlead_gateway.checks.fields import REQUIRED, RULES
 from fairlead_gateway.checks.json_bounds import parse_object
+from fairlead_gateway.checks.media import check_media
 from fairlead_gateway.checks.policy import DROPPED, REFUSED, known_fields, nearest
 from fairlead_gateway.checks.prompts import MAX_PROMPTS
 from fairlead_gateway.endpoints import Dialect, Endpoint
@@ -50,8 +51,8 @@ class Call:
     fields: RawFields
 
 
-def parse(endpoint: Endpoint, body: bytes, content_type: str | None) -> Call:
-    """Check a request body.
+def parse(endpoint: Endpoint, body: bytes, content_type: str | None, *, media_domains: Collection[str] = ()) -> Call:
+    """Check a request body; media are fetched from these domains alone.
 
     Raises:
         UnsupportedMediaType: The content type is not JSON.
@@ -64,6 +65,7 @@ def parse(endpoint: Endpoint, body: bytes, content_type: str | None) -> Call:
     values = parse_object(body)
     _check_fields(endpoint, values)
     _check_together(endpoint, values)
+    check_media(values, media_domains)
     raw = {name: memoryview(value) for name, value in _raw_decoder.decode(body).items()}
     stream = bool(values.get("stream"))
     options = values.get("stream_options")

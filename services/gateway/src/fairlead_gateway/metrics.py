@@ -140,6 +140,9 @@ class GatewayMetrics:
         self._held = Gauge(
             telemetry.GATEWAY_HELD, "Requests that wait for a model to start", ("model",), registry=self.registry
         )
+        self._unauthenticated = self._counter(
+            telemetry.GATEWAY_UNAUTHENTICATED, "Requests without valid credentials", ("result",)
+        )
         self._calls: dict[tuple[str, str, str], CallMetrics] = {}
         self._tenants: set[str] = set()
 
@@ -194,6 +197,10 @@ class GatewayMetrics:
     def held(self, model: str, count: int) -> None:
         """Tell how many requests are held for a model."""
         self._held.labels(model).set(count)
+
+    def unauthenticated(self, too_many: bool) -> None:  # noqa: FBT001 - the authenticator's callback
+        """Count a request without valid credentials, and whether its address has sent too many."""
+        self._unauthenticated.labels("limited" if too_many else "refused").inc()
 
     def render(self) -> bytes:
         """Return all metrics in Prometheus' text format."""

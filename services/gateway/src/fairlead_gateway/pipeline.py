@@ -43,7 +43,11 @@ from fairlead_gateway.waiting import ClientLeft
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What the steps work with."""
+    """What the steps work with.
+
+    Attributes:
+        media_domains: From which media that prompts name are fetched; none fetches nothing.
+    """
 
     authenticator: Authenticator
     catalog: Catalog
@@ -55,6 +59,7 @@ class Services:
     observer: Observer
     resilience: Resilience = field(default_factory=Resilience)
     traces: Traces | None = None
+    media_domains: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -169,10 +174,11 @@ async def authenticate(request: Request, record: Record, services: Services) -> 
     """Return who is asking.
 
     Raises:
-        Unauthenticated: Nobody we know.
+        Unauthenticated, TooManyFailedAttempts: Nobody we know.
         IdentityUnavailable: Someone whose issuer's keys cannot be had.
     """
-    principal = await services.authenticator.authenticate(request.head.headers, request.head.query)
+    head = request.head
+    principal = await services.authenticator.authenticate(head.headers, head.query, peer=request.peer)
     record.tenant, record.key_id, record.subject = principal.tenant, principal.key_id, principal.subject
     return principal
 
@@ -188,7 +194,8 @@ async def understand(
     """
     content_type = first(request.head.headers, b"content-type")
     body = await request.body.read()
-    call = parse(endpoint, body, None if content_type is None else content_type.decode("latin-1"))
+    told = None if content_type is None else content_type.decode("latin-1")
+    call = parse(endpoint, body, told, media_domains=services.media_domains)
     route = services.catalog.resolve(call.model, principal)
     record.model, record.revision, record.stream = route.name, route.revision, call.stream
     if record.trace is not None:

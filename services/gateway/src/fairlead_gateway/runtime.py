@@ -29,6 +29,7 @@ from fairlead_gateway.doors import DoorRules, Doors
 from fairlead_gateway.edge import Edge, EdgeLimits, Handler
 from fairlead_gateway.endpoints import ENDPOINTS, dialect_of
 from fairlead_gateway.envelope import render
+from fairlead_gateway.failed_attempts import FailedAttempts
 from fairlead_gateway.flights import Flights
 from fairlead_gateway.heartbeat import Heartbeats
 from fairlead_gateway.holding import Holding, HoldRules
@@ -166,7 +167,8 @@ async def open_runtime(settings: GatewaySettings) -> AsyncIterator[Runtime]:
         await stack.enter_async_context(Lifespan(app))
         scrape = _edge(scrape_lane(metrics), settings, deadlines)
         stack.push_async_callback(scrape.drain, limit_s=0)
-        edge = _edge(lanes(ENDPOINTS, Pipeline(services), AsgiLane(app)), settings, deadlines)
+        lane = lanes(ENDPOINTS, Pipeline(services), AsgiLane(app), allowed_hosts=frozenset(settings.allowed_hosts))
+        edge = _edge(lane, settings, deadlines)
         stack.push_async_callback(edge.drain, limit_s=0)
         stack.callback(services.resilience.close)
         metrics_port = await scrape.listen(settings.metrics_host, settings.metrics_port)
@@ -223,7 +225,14 @@ async def _open_services(
     sender = Sender(pool, hop_root=read_token_key(settings.hop_key_file), times=_times(settings))
     return Services(
         authenticator=Authenticator(
-            TokenVerifier(_open_issuers(settings, files, metrics, stack)), KeyRing(files.keys, pepper), tenants
+            TokenVerifier(_open_issuers(settings, files, metrics, stack)),
+            KeyRing(files.keys, pepper),
+            tenants,
+            attempts=FailedAttempts(
+                settings.failed_attempts_per_minute,
+                trusted=settings.trusted_proxies,
+                on_failure=metrics.unauthenticated,
+            ),
         ),
         catalog=Catalog(files.routes),
         limiter=limiter,
@@ -245,6 +254,7 @@ async def _open_services(
         ),
         resilience=_resilience(settings, metrics, deadlines, sender),
         traces=None if spans is None else _traces(settings, metrics),
+        media_domains=frozenset(settings.media_domains),
     )
 
 

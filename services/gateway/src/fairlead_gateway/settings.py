@@ -6,17 +6,21 @@ belongs to the ingress before it.
 """
 
 import os
+import re
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
-from pydantic import Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from fairlead_contract.names import DEFAULT_GATEWAY_PORT, JWT_AUDIENCE, JWT_ISSUER
 from fairlead_contract.tracing import traces_endpoint, traces_ratio
+from fairlead_gateway.checks.media import DOMAIN
 from fairlead_gateway.limits import WhenRedisLost
 
 MIB = 1024 * 1024
+HOST_NAME: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._\-]{0,251}[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]{2,45}\]")
 
 
 def _seconds(default: float, title: str, description: str, *, least: float = 0.001) -> float:
@@ -40,6 +44,28 @@ def _file(title: str, description: str) -> Path:
 
 
 Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+def _words(value: object) -> object:
+    return [word for each in value.split(",") if (word := each.strip())] if isinstance(value, str) else value
+
+
+def _host(value: str) -> str:
+    if not HOST_NAME.fullmatch(value):
+        raise ValueError(f"{value!r} is no host name; write names without scheme and port, such as api.example.com")
+    return value.lower()
+
+
+def _domain(value: str) -> str:
+    if not DOMAIN.fullmatch(value):
+        raise ValueError(f"{value!r} is no domain; write names such as images.example.com, without scheme and port")
+    return value.lower()
+
+
+Hosts = Annotated[tuple[Annotated[str, AfterValidator(_host)], ...], NoDecode, BeforeValidator(_words)]
+Domains = Annotated[tuple[Annotated[str, AfterValidator(_domain)], ...], NoDecode, BeforeValidator(_words)]
+Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_words)]
+"""Lists are written with commas, as people write them into an environment."""
 
 
 class GatewaySettings(BaseSettings):
@@ -67,6 +93,29 @@ class GatewaySettings(BaseSettings):
     )
     issuer: str = Field(JWT_ISSUER, title="Issuer", description="The `iss` that a token must have.")
     audience: str = Field(JWT_AUDIENCE, title="Audience", description="The `aud` that a token must have.")
+
+    allowed_hosts: Hosts = Field(
+        (),
+        title="Allowed hosts",
+        description="Host names under which the API may be asked, separated by commas; none allows every name.",
+    )
+    failed_attempts_per_minute: int = Field(
+        20,
+        ge=0,
+        title="Failed attempts",
+        description="Requests without valid credentials of one address in a minute; more get 429. 0 bounds nothing.",
+    )
+    trusted_proxies: Networks = Field(
+        (),
+        title="Trusted proxies",
+        description="Networks of proxies whose X-Forwarded-For is believed, separated by commas.",
+    )
+    media_domains: Domains = Field(
+        (),
+        title="Media domains",
+        description="Domains, with those below them, from which media in prompts are fetched, separated by commas; "
+        "none fetches nothing.",
+    )
 
     redis_url: SecretStr | None = Field(
         None, title="Redis URL", description="Redis or Valkey for limits and cache: redis://, rediss:// or unix://."

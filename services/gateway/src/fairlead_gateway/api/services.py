@@ -46,11 +46,12 @@ async def authenticated(request: Request, service: Annotated[Services, Depends(s
     """Return who is asking.
 
     Raises:
-        Unauthenticated: Nobody we know.
+        Unauthenticated, TooManyFailedAttempts: Nobody we know.
         IdentityUnavailable: Someone whose issuer's keys cannot be had.
     """
-    headers = request.scope["headers"]
-    return await service.authenticator.authenticate(headers, request.scope.get("query_string", b""))
+    headers, query = request.scope["headers"], request.scope.get("query_string", b"")
+    peer = request.client.host if request.client is not None else ""
+    return await service.authenticator.authenticate(headers, query, peer=peer)
 
 
 GatewayServices = Annotated[Services, Depends(services)]

@@ -12,6 +12,7 @@ from fairlead_gateway.checks.prompts import ANTHROPIC_ROLES, MAX_TOKEN_ID, ROLES
 from fairlead_gateway.checks.rules import (
     Rule,
     boolean,
+    described,
     integer,
     integers,
     kind,
@@ -19,6 +20,7 @@ from fairlead_gateway.checks.rules import (
     number,
     one_of,
     refuse,
+    schema_of,
     strings,
     text,
 )
@@ -38,6 +40,7 @@ _TEMPLATE_ARGUMENTS_NOT_FOR_CLIENTS = frozenset(
 (CVE-2025-62426)."""
 
 
+@described({"type": "string", "minLength": 1, "maxLength": MAX_MODEL_CHARS})
 def _model(name: str, value: object) -> None:
     if not isinstance(value, str) or not value:
         refuse(name, "must be the name of a model; GET /v1/models lists them")
@@ -45,11 +48,19 @@ def _model(name: str, value: object) -> None:
         refuse(name, f"must have at most {MAX_MODEL_CHARS} characters, not {len(value)}")
 
 
+@described({"type": "string", "pattern": f"^[0-9]{{1,{MAX_TOKEN_ID_DIGITS}}}$"})
 def _token_id(name: str, value: object) -> None:
-    if not isinstance(value, str) or not value.isdecimal() or len(value) > MAX_TOKEN_ID_DIGITS:
+    if not isinstance(value, str) or not (value.isascii() and value.isdecimal()) or len(value) > MAX_TOKEN_ID_DIGITS:
         refuse(name, 'must have token ids as its names, such as {"50256": -100}')
 
 
+@described({"type": ["boolean", "number", "string"], "maxLength": MAX_SHORT_TEXT})
+def _scalar(name: str, value: object) -> None:
+    if isinstance(value, dict | list) or (isinstance(value, str) and len(value) > MAX_SHORT_TEXT):
+        refuse(name, f"must be a boolean, a number or a string of at most {MAX_SHORT_TEXT} characters")
+
+
+@described({"type": "object", "maxProperties": 16, "additionalProperties": schema_of(_scalar)})
 def _template_arguments(name: str, value: object) -> None:
     mapping(16, _scalar)(name, value)
     if isinstance(value, dict):
@@ -57,23 +68,29 @@ def _template_arguments(name: str, value: object) -> None:
             refuse(f"{name}.{forbidden}", "is not for clients to set; leave it out")
 
 
-def _scalar(name: str, value: object) -> None:
-    if isinstance(value, dict | list) or (isinstance(value, str) and len(value) > MAX_SHORT_TEXT):
-        refuse(name, f"must be a boolean, a number or a string of at most {MAX_SHORT_TEXT} characters")
+_STREAM_OPTIONS = ("include_usage", "continuous_usage_stats", "include_obfuscation")
 
 
+@described(
+    {
+        "type": "object",
+        "properties": {option: schema_of(boolean) for option in _STREAM_OPTIONS},
+        "additionalProperties": False,
+    }
+)
 def _stream_options(name: str, value: object) -> None:
     if value is None:
         return
     if not isinstance(value, dict):
         refuse(name, f'must be an object such as {{"include_usage": true}}, not {kind(value)}')
     for option in value:
-        if option not in ("include_usage", "continuous_usage_stats", "include_obfuscation"):
+        if option not in _STREAM_OPTIONS:
             refuse(f"{name}.{option[:80]}", "is not known; `include_usage` is")
         boolean(f"{name}.{option}", value[option])
 
 
 def _only(allowed: object, advice: str) -> Rule:
+    @described({"const": allowed})
     def check(name: str, value: object) -> None:
         if value is not None and value != allowed:
             raise InvalidValue(f"`{name}`: {advice}.", param=name)

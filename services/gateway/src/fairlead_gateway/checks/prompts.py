@@ -1,6 +1,6 @@
 """What a prompt may be: messages, texts, token ids, input items, documents."""
 
-from fairlead_gateway.checks.rules import Rule, integers, kind, mapping, refuse, text
+from fairlead_gateway.checks.rules import Rule, Schema, described, integers, kind, mapping, refuse, schema_of, text
 
 MAX_TOKEN_ID = 2**31 - 1
 MAX_PROMPTS = 128
@@ -21,6 +21,19 @@ def messages(roles: frozenset[str]) -> Rule:
     """A non-empty list of messages of these roles."""
     listed = ", ".join(f'"{role}"' for role in sorted(roles))
 
+    content: Schema = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "object"}}]}
+    message: Schema = {
+        "type": "object",
+        "properties": {"role": {"enum": sorted(roles)}, "content": content},
+        "required": ["role", "content"],
+    }
+    silent: Schema = {
+        "type": "object",
+        "properties": {"role": {"enum": sorted(roles & MAY_SAY_NOTHING)}, "content": {"type": "null"}},
+        "required": ["role"],
+    }
+
+    @described({"type": "array", "items": {"anyOf": [message, silent]}, "minItems": 1, "maxItems": MAX_MESSAGES})
     def check(name: str, value: object) -> None:
         if not isinstance(value, list) or not value:
             refuse(name, "must be a non-empty list of messages")
@@ -44,6 +57,16 @@ def _check_content(path: str, role: str, content: object) -> None:
     refuse(path, f"must be a string or a list of parts, not {kind(content)}")
 
 
+@described(
+    {
+        "anyOf": [
+            {"type": "string"},
+            {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": MAX_PROMPTS},
+            {**schema_of(token_ids), "minItems": 1},
+            {"type": "array", "items": {**schema_of(token_ids), "minItems": 1}, "minItems": 1, "maxItems": MAX_PROMPTS},
+        ]
+    }
+)
 def prompt(name: str, value: object) -> None:
     """One or several texts or lists of token ids, as completions take them."""
     if isinstance(value, str):
@@ -63,6 +86,14 @@ def prompt(name: str, value: object) -> None:
         token_ids(f"{name}[{index}]", item)
 
 
+@described(
+    {
+        "anyOf": [
+            {"type": "string"},
+            {"type": "array", "items": {"type": "object"}, "minItems": 1, "maxItems": MAX_MESSAGES},
+        ]
+    }
+)
 def input_items(name: str, value: object) -> None:
     """A text or a list of items, as the Responses API takes them."""
     if isinstance(value, str):
@@ -76,6 +107,7 @@ def input_items(name: str, value: object) -> None:
             refuse(f"{name}[{index}]", f"must be an object, not {kind(item)}")
 
 
+@described({"type": "array", "items": schema_of(_document), "maxItems": MAX_PROMPTS})
 def documents(name: str, value: object) -> None:
     """A list of objects of strings, as templates for retrieval take them."""
     if value is None:
@@ -86,6 +118,7 @@ def documents(name: str, value: object) -> None:
         _document(f"{name}[{index}]", document)
 
 
+@described({"type": "string"})
 def plain_text(name: str, value: object) -> None:
     """A text, as the tokenizer takes it."""
     if value is not None and not isinstance(value, str):
