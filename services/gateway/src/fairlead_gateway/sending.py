@@ -88,7 +88,14 @@ async def _attempt(inference: "Inference", services: "Services", body: bytes) ->
     left_s = None if inference.deadline_at is None else inference.deadline_at - loop.time()
     try:
         await services.sender.send(
-            route, call.endpoint, inference.request, body, relay, stream=call.stream, left_s=left_s
+            route,
+            call.endpoint,
+            inference.request,
+            body,
+            relay,
+            content_type=call.content_type,
+            stream=call.stream,
+            left_s=left_s,
         )
     except FairleadError as error:
         relay.broken(error)
