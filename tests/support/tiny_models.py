@@ -5,12 +5,13 @@ as BERT has them, a speech recogniser as Whisper has it. What they answer means 
 """
 
 import string
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+from tokenizers.pre_tokenizers import ByteLevel
 from transformers import (
     BertConfig,
     BertForSequenceClassification,
@@ -24,7 +25,7 @@ from transformers import (
     WhisperProcessor,
     WhisperTokenizer,
 )
-from transformers.models.whisper.tokenization_whisper import LANGUAGES, bytes_to_unicode
+from transformers.models.whisper.tokenization_whisper import LANGUAGES
 
 SEED = 20
 DIMENSIONS = 32
@@ -100,7 +101,7 @@ def _bert(kind: type[PreTrainedModel], folder: Path, **settings: Any) -> Path:
 
 def _whisper_tokenizer(folder: Path) -> WhisperTokenizer:
     """Whisper's own kind of tokenizer with a token per byte and all of its special tokens."""
-    vocabulary = {character: index for index, character in enumerate(bytes_to_unicode().values())}
+    vocabulary = {character: index for index, character in enumerate(sorted(ByteLevel.alphabet()))}
     tokenizer = WhisperTokenizer(vocab=vocabulary, merges=[], unk_token="<|endoftext|>")
     tokenizer.add_special_tokens({"additional_special_tokens": list(_whisper_special_tokens())})
     tokenizer.add_tokens([f"<|{0.02 * step:.2f}|>" for step in range(TIMESTAMPS)])
@@ -110,4 +111,21 @@ def _whisper_tokenizer(folder: Path) -> WhisperTokenizer:
 def _whisper_special_tokens() -> Iterator[str]:
     yield from ("<|endoftext|>", "<|startoftranscript|>")
     yield from (f"<|{language}|>" for language in LANGUAGES)
-    yield from ("<|translate|>", "<|transcribe|>", "<|startoflm|>", "<|startofprev|>", "<|nospeech|>", "<|notimestamps|>")
+    yield from (
+        "<|translate|>",
+        "<|transcribe|>",
+        "<|startoflm|>",
+        "<|startofprev|>",
+        "<|nospeech|>",
+        "<|notimestamps|>",
+    )
+
+
+def main(folder: Path) -> None:
+    """Write all of them below a folder."""
+    for make in (embedder, reranker, whisper):
+        make(folder / make.__name__)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -117,7 +117,9 @@ class BucketBook:
         owned = [("tenant", principal.tenant, of_tenant), ("model", route.name, of_model)]
         if principal.key_id is not None:
             owned.insert(1, ("key", principal.key_id, of_key))
-        found = BucketSet.of(tuple(bucket for owner in owned for bucket in _buckets(*owner, counted=counted, paid=paid)))
+        found = BucketSet.of(
+            tuple(bucket for owner in owned for bucket in _buckets(*owner, counted=counted, paid=paid))
+        )
         if len(self._known) >= MAX_REMEMBERED:
             self._known.clear()
         self._known[name] = (of_tenant, of_key, of_model, found)

@@ -137,7 +137,7 @@ class _Reader:
         self._at, self._slice = 0, b""
         self.parts: list[_Part] = []
         self.ended = False
-        self.callbacks: "MultipartCallbacks" = {
+        self.callbacks: MultipartCallbacks = {
             "on_part_begin": self._begin,
             "on_header_field": self._header_name,
             "on_header_value": self._header_value,

@@ -17,7 +17,6 @@ from fairlead_gateway.stream import EVENT_STREAM, StreamReader
 from fairlead_gateway.upstream_connection import Flow
 from fairlead_gateway.whole import AnswerReader, RefusalReader
 
-
 _AUDIO_SECONDS: Final = AUDIO_SECONDS_HEADER.encode("ascii")
 
 

@@ -146,7 +146,10 @@ _CHAT: Mapping[str, Rule] = {
     "documents": prompts.documents,
 }
 
-_COMPLETIONS: Mapping[str, Rule] = {"prompt": prompts.prompts(prompts.MAX_PROMPTS), "logprobs": integer(0, MAX_LOGPROBS)}
+_COMPLETIONS: Mapping[str, Rule] = {
+    "prompt": prompts.prompts(prompts.MAX_PROMPTS),
+    "logprobs": integer(0, MAX_LOGPROBS),
+}
 
 _RESPONSES: Mapping[str, Rule] = {
     "input": prompts.input_items,
