@@ -44,7 +44,7 @@ async def test_values_are_what_their_texts_stand_for() -> None:
 
 
 async def test_the_file_goes_on_byte_by_byte() -> None:
-    """The engine gets the file's bytes as they came, the model by the engine's own name, and neither name nor boundary."""
+    """The engine gets the file's bytes as they came and the model by its own name, but no filename and no boundary."""
     sent = await read(audio_form([("model", "alias"), ("prompt", "größer")]))
     written = sent.written("served")
     assert b"\r\n\r\n" + SOUND + b"\r\n--" in written

@@ -81,7 +81,7 @@ def transcribe(
 
 
 def test_embeddings(platform: Platform, client: openai.OpenAI) -> None:
-    """OpenAI's client gets a vector for each text, the same for the same text, and as many tokens as the engine read."""
+    """OpenAI's client gets a vector for each text, the same for the same text, and the tokens that the engine read."""
     answer = client.embeddings.create(model="embedder", input=["fair", "lead", "fair"])
     first, second, third = (item.embedding for item in answer.data)
     assert len(first) == DIMENSIONS

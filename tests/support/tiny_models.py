@@ -1,7 +1,8 @@
 """Tiny models of the kinds that the demo model is not: made in seconds, with random weights from a fixed seed.
 
-Their architectures are those of the models that people use, at a thousandth of the size: an embedding model and a reranker
-as BERT has them, a speech recogniser as Whisper has it. What they answer means nothing; that it is always the same does.
+Their architectures are those of the models that people use, at a thousandth of the size: an embedding model and a
+reranker as BERT has them, a speech recogniser as Whisper has it. What they answer means nothing; that it is always the
+same does.
 """
 
 import string

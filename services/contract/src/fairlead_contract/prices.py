@@ -4,7 +4,8 @@
       demo: {input: 0.10, cachedInput: 0.05, output: 0.40}
       whisper: {audioMinute: 0.006}
 
-Prices are per million tokens, or per minute of sound, in whatever currency the installation counts in, and exact to nine decimals.
+Prices are per million tokens, or per minute of sound, in whatever currency the installation counts in, and exact to
+nine decimals.
 """
 
 from decimal import Decimal

@@ -105,9 +105,7 @@ class BucketBook:
     def of(self, principal: Principal, route: Route, *, counted: bool, paid: bool) -> BucketSet:
         """Return the limits under which a request to a model falls.
 
-        Args:
-            counted: Whether it uses tokens.
-            paid: Whether what it uses may have a price.
+        One that is not counted uses no tokens, one that is not paid nothing that may have a price.
         """
         of_tenant, of_key, of_model = self._tenants.limits_of(principal.tenant), principal.key_limits, route.limits
         name = (principal.tenant, principal.key_id, route.name, counted, paid)

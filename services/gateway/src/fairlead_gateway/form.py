@@ -1,7 +1,7 @@
 """A form with a file (multipart/form-data, RFC 7578): read within bounds, and written anew for the engine.
 
-The file's bytes go on as they came, its name does not: only fields that were checked are written, with a boundary that no
-client knows, so that nothing inside a file can pass for a field.
+The file's bytes go on as they came, its name does not: only fields that were checked are written, with a boundary that
+no client knows, so that nothing inside a file can pass for a field.
 """
 
 import asyncio
@@ -177,11 +177,11 @@ class _Reader:
         part.is_file = b"filename" in options
 
     def _data(self, data: bytes, start: int, end: int) -> None:
+        pieces = self.parts[-1].data
         if data is self._slice:
-            piece = self._body[self._at + start : self._at + end]
+            pieces.append(self._body[self._at + start : self._at + end])
         else:  # what looked like the boundary's beginning at the end of a slice comes from the parser's own memory
-            piece = memoryview(data[start:end])
-        self.parts[-1].data.append(piece)
+            pieces.append(memoryview(data[start:end]))
 
     def _end(self) -> None:
         self.ended = True
@@ -229,7 +229,7 @@ def _text(part: _Part) -> str:
 
 
 def _meant(name: str, text: str) -> object:
-    """Return what a field's text stands for; a text that stands for nothing of its kind stays one, and is refused later."""
+    """Return what a field's text stands for; one that stands for nothing of its kind stays a text, and is refused."""
     if name in _BOOLEANS:
         return {"true": True, "1": True, "false": False, "0": False}.get(text.lower(), text)
     if name in _NUMBERS:

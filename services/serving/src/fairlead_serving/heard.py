@@ -15,7 +15,7 @@ Chunks = TypeVar("Chunks")
 P = ParamSpec("P")
 
 _heard: ContextVar[list[float]] = ContextVar("heard")
-"""What the request at hand has been found to hold; a list, because tasks within a request have contexts of their own."""
+"""What the request at hand was found to hold; a list, because tasks within a request have contexts of their own."""
 
 
 def measured(decode: Callable[P, Awaitable[tuple[Chunks, float]]]) -> Callable[P, Awaitable[tuple[Chunks, float]]]:
