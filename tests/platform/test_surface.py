@@ -29,9 +29,14 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     weights, manifests = tmp_path_factory.mktemp("weights"), tmp_path_factory.mktemp("manifests")
     # In a process of its own: torch and transformers warn while they load, and would stay loaded.
     subprocess.run([sys.executable, "-m", "tests.support.tiny_models", str(weights)], check=True, capture_output=True)
-    for name, task, length in (("embedder", "embed", 256), ("reranker", "score", 256), ("whisper", "transcribe", 64)):
+    for name, task, arguments in (
+        ("embedder", "embed", {"max-model-len": 256}),
+        ("reranker", "score", {"max-model-len": 256}),
+        # Thirty seconds of sound are 1,500 tokens to the encoder, which takes them at once.
+        ("whisper", "transcribe", {"max-model-len": 64, "max-num-batched-tokens": 2048}),
+    ):
         model = {"source": f"file://{weights / name}", "task": task}
-        (manifests / f"{name}.yaml").write_text(manifest(name, arguments={"max-model-len": length}, model=model))
+        (manifests / f"{name}.yaml").write_text(manifest(name, arguments=arguments, model=model))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NO_PROXY", "127.0.0.1")
         with running_platform(manifests) as running:

@@ -50,6 +50,7 @@ class ModelStatus:
     names: tuple[str, ...]
     engine: str
     phase: Phase
+    task: Task = "generate"
     ready: int = 0
     target: int = 0
     tensor: int = 1
@@ -100,6 +101,7 @@ def _model(entry: Applied, observed: Observed) -> ModelStatus:
         names=deployment.names,
         engine=spec.engine.name,
         phase=phase,
+        task=spec.model.task,
         ready=_ready(replicas),
         target=0 if spec.suspend else target,
         tensor=spec.parallelism.tensor,
