@@ -11,6 +11,7 @@ from fairlead_cli.facts import ReplicaFacts
 from fairlead_cli.observed import Observed
 from fairlead_cli.platform import Platform
 from fairlead_cli.services import GATEWAY, RAY
+from fairlead_contract.modeldeployment import Task
 from fairlead_contract.names import REPLICA_DEPLOYMENT, application_name
 
 
