@@ -70,9 +70,9 @@ async def entries(redis: Redis, count: int) -> list[Entry]:
     last: Any = b"0"
     async with asyncio.timeout(10):
         while len(found) < count:
-            read = (await redis.xread({STREAM: last}, block=5000))[0][1]
-            last = read[-1][0]
-            found += [decode(next(iter(fields.values()))) for _, fields in read]
+            read: Any = await redis.xread({STREAM: last}, block=5000)
+            last = read[0][1][-1][0]
+            found += [decode(next(iter(fields.values()))) for _, fields in read[0][1]]
     return found
 
 

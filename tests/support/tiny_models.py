@@ -17,8 +17,7 @@ from transformers import (
     BertConfig,
     BertForSequenceClassification,
     BertModel,
-    BertTokenizerFast,
-    GenerationConfig,
+    BertTokenizer,
     PreTrainedModel,
     WhisperConfig,
     WhisperFeatureExtractor,
@@ -47,9 +46,8 @@ def reranker(folder: Path) -> Path:
 def whisper(folder: Path) -> Path:
     """Write a speech recogniser to a folder and return it."""
     tokenizer = _whisper_tokenizer(folder)
-    special = tokenizer.convert_tokens_to_ids
-    end = special("<|endoftext|>")
-    features = WhisperFeatureExtractor(feature_size=16, chunk_length=30)
+    end, start = (_id(tokenizer, word) for word in ("<|endoftext|>", "<|startoftranscript|>"))
+    features = WhisperFeatureExtractor(feature_size=16, chunk_length=30)  # type: ignore[no-untyped-call]
     config = WhisperConfig(
         vocab_size=len(tokenizer),
         num_mel_bins=16,
@@ -65,16 +63,13 @@ def whisper(folder: Path) -> Path:
         bos_token_id=end,
         eos_token_id=end,
         pad_token_id=end,
-        decoder_start_token_id=special("<|startoftranscript|>"),
+        decoder_start_token_id=start,
         begin_suppress_tokens=None,
     )
     torch.manual_seed(SEED)
     model = WhisperForConditionalGeneration(config)
-    model.generation_config = GenerationConfig(
-        bos_token_id=end, eos_token_id=end, pad_token_id=end, decoder_start_token_id=config.decoder_start_token_id
-    )
     model.save_pretrained(folder)
-    WhisperProcessor(features, tokenizer).save_pretrained(folder)
+    WhisperProcessor(features, tokenizer).save_pretrained(folder)  # type: ignore[no-untyped-call]
     return folder
 
 
@@ -84,7 +79,7 @@ def _bert(kind: type[PreTrainedModel], folder: Path, **settings: Any) -> Path:
     words += [*letters, *(f"##{letter}" for letter in letters)]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "vocab.txt").write_text("\n".join(words), encoding="utf-8")
-    BertTokenizerFast(vocab={word: index for index, word in enumerate(words)}).save_pretrained(folder)
+    BertTokenizer(vocab={word: index for index, word in enumerate(words)}).save_pretrained(folder)
     config = BertConfig(
         vocab_size=len(words),
         hidden_size=DIMENSIONS,
@@ -107,6 +102,12 @@ def _whisper_tokenizer(folder: Path) -> WhisperTokenizer:
     tokenizer.add_special_tokens({"additional_special_tokens": list(_whisper_special_tokens())})
     tokenizer.add_tokens([f"<|{0.02 * step:.2f}|>" for step in range(TIMESTAMPS)])
     return tokenizer
+
+
+def _id(tokenizer: WhisperTokenizer, word: str) -> int:
+    found = tokenizer.convert_tokens_to_ids(word)
+    assert isinstance(found, int)
+    return found
 
 
 def _whisper_special_tokens() -> Iterator[str]:
