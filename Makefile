@@ -65,6 +65,10 @@ bench: setup-dev ## measure the platform against a bare vLLM, as ratios
 bench-gateway: setup-dev ## measure the gateway against LiteLLM and vllm-router, as ratios
 	@$(BIN)/python -m tests.bench.gateway $(ARGS)
 
+.PHONY: bench-streams
+bench-streams: setup-dev ## read 500 paced streams through one gateway for two minutes
+	@$(BIN)/python -m tests.bench.streams $(ARGS)
+
 ##@ Generate
 
 .PHONY: crd

@@ -27,7 +27,7 @@ ENVIRONMENTS = Path("build/bench/environments")
 UV = Path(".uv/bin/uv")
 _TENANTS = """
 plans:
-  bench: {requestsPerMinute: 10000000, tokensPerMinute: 1000000000000}
+  bench: {requestsPerMinute: 10000000, tokensPerMinute: 1000000000000, tokensPerDay: 1000000000000}
 tenants:
   acme: {plan: bench}
 """

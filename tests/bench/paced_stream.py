@@ -1,4 +1,4 @@
-"""An upstream whose every answer is a stream of chat chunks, one each few milliseconds: `python -m ... PORT`."""
+"""An upstream whose every answer is a paced stream of chat chunks: `python -m ... PORT FRAMES SECONDS_BETWEEN_THEM`."""
 
 import asyncio
 import json
@@ -6,9 +6,6 @@ import sys
 from typing import cast
 
 import uvloop
-
-FRAMES = 500
-PACE_S = 0.01
 
 _HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\ntransfer-encoding: chunked\r\n\r\n"
 _HEALTHY = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
@@ -33,13 +30,21 @@ def _delta(number: int) -> dict[str, object]:
     }
 
 
-_USAGE = {"prompt_tokens": 7, "completion_tokens": FRAMES, "total_tokens": FRAMES + 7}
-_DELTAS = [_frame(_delta(number)) for number in range(FRAMES)]
-_END = _frame(_delta(0) | {"choices": [], "usage": _USAGE}) + _chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n"
+class _Answer:
+    """The frames of every answer, and the seconds between two of them."""
+
+    def __init__(self, frames: int, pace_s: float) -> None:
+        usage = {"prompt_tokens": 7, "completion_tokens": frames, "total_tokens": frames + 7}
+        self.frames = [_frame(_delta(number)) for number in range(frames)]
+        self.end = _frame(_delta(0) | {"choices": [], "usage": usage}) + _chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n"
+        self.pace_s = pace_s
 
 
 class _Stream(asyncio.Protocol):
     """One connection."""
+
+    def __init__(self, answer: _Answer) -> None:
+        self._answer = answer
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -62,12 +67,12 @@ class _Stream(asyncio.Protocol):
     def _send_next(self) -> None:
         if self._transport.is_closing():
             return
-        if self._sent == FRAMES:
-            self._transport.write(_END)
+        if self._sent == len(self._answer.frames):
+            self._transport.write(self._answer.end)
             return
-        self._transport.write(_DELTAS[self._sent])
+        self._transport.write(self._answer.frames[self._sent])
         self._sent += 1
-        asyncio.get_running_loop().call_later(PACE_S, self._send_next)
+        asyncio.get_running_loop().call_later(self._answer.pace_s, self._send_next)
 
 
 def _length(head: bytes) -> int:
@@ -77,11 +82,11 @@ def _length(head: bytes) -> int:
     return 0
 
 
-async def main(port: int) -> None:
+async def main(port: int, answer: _Answer) -> None:
     """Serve until ended."""
-    server = await asyncio.get_running_loop().create_server(_Stream, "127.0.0.1", port)
+    server = await asyncio.get_running_loop().create_server(lambda: _Stream(answer), "127.0.0.1", port)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    uvloop.run(main(int(sys.argv[1])))
+    uvloop.run(main(int(sys.argv[1]), _Answer(int(sys.argv[2]), float(sys.argv[3]))))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-STARTUP_TIMEOUT_S = 120.0
+STARTUP_TIMEOUT_S = 300.0
 STOP_TIMEOUT_S = 20.0
 
 MEASURED_CORE = 0

@@ -55,9 +55,9 @@ def answering(folder: Path) -> Iterator[int]:
 
 
 @contextmanager
-def streaming(folder: Path) -> Iterator[int]:
-    """Run an upstream that answers every request with a paced stream; yield its port."""
+def streaming(folder: Path, *, frames: int = 500, pace_s: float = 0.01) -> Iterator[int]:
+    """Run an upstream that answers every request with a stream of so many frames, paced; yield its port."""
     port = free_port()
-    command = [sys.executable, "-m", "tests.bench.paced_stream", str(port)]
+    command = [sys.executable, "-m", "tests.bench.paced_stream", str(port), str(frames), str(pace_s)]
     with running(command, core=OTHER_CORE, log=folder / "stream.log", is_ready=lambda: answers(port, "/health")):
         yield port

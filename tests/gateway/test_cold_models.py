@@ -159,6 +159,22 @@ async def test_what_may_have_brought_the_engine_down_is_sent_again_once(holding:
     assert (answer.status, model.requests) == (503, 2)
 
 
+async def test_a_closed_connection_counts_as_sent(holding: Gateway, model: Model) -> None:
+    """What was sent again because its connection closed is not sent a third time because the engine died."""
+    model.there = True
+    assert (await holding.ask(CHAT_PATH, chat())).status == 200
+
+    async def dying(_: Seen, line: Line) -> None:
+        if model.requests == 2:
+            line.close()
+        else:
+            await line.answer(500, "text/plain", b"Internal Server Error")
+
+    model.answer = dying
+    answer = await holding.ask(CHAT_PATH, chat())
+    assert (answer.status, model.requests) == (503, 3)
+
+
 async def test_a_request_that_waits_upstream_stays_there(holding: Gateway, model: Model, upstream: Upstream) -> None:
     """At zero replicas Serve holds a request itself: it is not knocked for, only given signs of life."""
     wakes = asyncio.Event()

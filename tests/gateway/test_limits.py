@@ -132,7 +132,6 @@ async def test_tokens_are_reserved_before_they_are_used(link: RedisLink) -> None
         (Usage(20, 580), Outcome.COMPLETED, 400),
         (None, Outcome.FAILED, 1000),
         (None, Outcome.CACHED, 1000),
-        (None, Outcome.ABORTED, 988),
         (None, Outcome.COMPLETED, 788),
     ],
 )

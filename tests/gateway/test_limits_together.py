@@ -66,8 +66,9 @@ async def one_request(limiter: Limiter, checker: LimitChecker, number: int, chan
     usage = Usage(chance.randrange(1, 40), chance.randrange(60)) if chance.random() < 0.7 else None
     if usage is None and outcome is Outcome.COMPLETED:
         outcome = Outcome.CACHED
-    estimate = reservation.prompt_tokens if outcome is Outcome.ABORTED else 0
-    checker.ended(number, estimate if usage is None else usage.total_tokens)
+    if usage is None and outcome is Outcome.ABORTED:
+        usage = Usage(reservation.prompt_tokens, 0)
+    checker.ended(number, 0 if usage is None else usage.total_tokens)
     await limiter.settle(reservation, usage, outcome)
 
 

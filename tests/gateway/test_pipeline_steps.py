@@ -149,6 +149,16 @@ async def test_settles_whatever_happens(error: Exception) -> None:
     assert around.settled == [(None, Outcome.FAILED)]
 
 
+@pytest.mark.parametrize("step", ["refuses", "fails"])
+async def test_a_failure_of_the_gateways_own_is_recorded_as_one(step: str) -> None:
+    """A request on which the gateway itself trips is a 500 in the books, whatever step it was at."""
+    around = Surroundings()
+    setattr(around, step, UnicodeError("a bug"))
+    with pytest.raises(UnicodeError):
+        await run(around)
+    assert [(record.status, record.error_code) for record in around.records] == [(500, "internal_error")]
+
+
 async def test_a_part_is_charged_and_not_kept() -> None:
     """Of a broken stream the delivered part is charged, and nothing is kept."""
     around = Surroundings(stream=(CHAT[0], CHAT[1], CHAT[2]))

@@ -103,7 +103,6 @@ async def test_a_quota_does_not_refuse_the_first_request_that_states_no_bound(li
         (Usage(20, 980), Outcome.COMPLETED, 1000),
         (None, Outcome.FAILED, 0),
         (None, Outcome.CACHED, 0),
-        (None, Outcome.ABORTED, 12),
         (None, Outcome.COMPLETED, PROMPT_BOUND + 200),
     ],
 )
@@ -194,7 +193,7 @@ async def test_parallel_requests_are_those_that_run_now(link: RedisLink) -> None
     with pytest.raises(RateLimited, match="Your limit of 2 parallel requests is reached: 0 left") as raised:
         await limits.reserve(ACME, route(), call())
     assert raised.value.code == "rate_limit_exceeded"
-    await limits.settle(running[0], None, Outcome.ABORTED)
+    await limits.settle(running[0], Usage(12, 0), Outcome.ABORTED)
     await limits.reserve(ACME, route(), call())
 
 
@@ -215,6 +214,16 @@ async def test_a_dead_gateways_share_comes_back_and_a_living_ones_stays(valkey: 
     renewing.cancel()
     for link in links:
         await link.aclose()
+
+
+async def test_a_request_that_ends_is_not_renewed_after_its_end(redis: Redis, link: RedisLink) -> None:
+    """A lease that is given back while others are renewed stays given back."""
+    running = {"one": {"gateway:1": None}, "two": {"gateway:1": None}}
+    renewing = asyncio.create_task(LimitStore(link).renew(running))
+    await asyncio.sleep(0)
+    del running["two"]
+    await renewing
+    assert (await redis.zcard("one"), await redis.zcard("two")) == (1, 0)
 
 
 async def test_without_redis_quotas_are_closed_whatever_the_policy() -> None:

@@ -119,6 +119,15 @@ def test_shared_events_of_a_broken_answer_are_charged_by_their_tokens(deltas: in
     assert delivery.settled_usage(prompt_estimate=9, opening_frames=answers, answers=answers) == Usage(9, tokens)
 
 
+def test_a_client_that_did_not_wait_is_charged_its_prompt() -> None:
+    """An engine has worked on the prompt of an answer that was not begun, unless none ever got it or it failed."""
+    assert Delivery(outcome=Outcome.ABORTED).settled_usage(prompt_estimate=9, opening_frames=1) == Usage(9, 0)
+    assert Delivery(outcome=Outcome.ABORTED, idle=True).settled_usage(prompt_estimate=9, opening_frames=1) == Usage(
+        0, 0
+    )
+    assert Delivery(outcome=Outcome.FAILED).settled_usage(prompt_estimate=9, opening_frames=1) is None
+
+
 @pytest.mark.parametrize(
     "dialect, begun, error",
     [

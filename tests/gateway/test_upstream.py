@@ -11,7 +11,7 @@ import pytest
 from fairlead_contract.errors import FairleadError, Unavailable, UpstreamFailed, UpstreamTimeout
 from fairlead_gateway.deadlines import Deadlines
 from fairlead_gateway.headers import Headers
-from fairlead_gateway.retry_budget import RetryRules
+from fairlead_gateway.retry_budget import Resend, RetryRules
 from fairlead_gateway.upstream import Address, UpstreamPool
 from fairlead_gateway.upstream_connection import Flow, Patience
 from tests.gateway.support.haproxy import running_haproxy
@@ -52,12 +52,16 @@ class Collected:
 class Pool:
     """A pool and the number of its retries."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, idle_s: float = SOON_S) -> None:
         self.retries: list[str] = []
         self.deadlines = Deadlines(asyncio.get_running_loop(), interval_s=0.02)
         self.pool = UpstreamPool(
-            self.deadlines, connect_timeout_s=SOON_S, idle_s=SOON_S, max_idle=2, on_retry=self.retries.append
+            self.deadlines, connect_timeout_s=SOON_S, idle_s=idle_s, max_idle=2, on_retry=self.retries.append
         )
+
+    def close(self) -> None:
+        self.pool.close()
+        self.deadlines.close()
 
     async def ask(self, upstream: Upstream, patience: Patience = PATIENT) -> Collected:
         return await self.ask_path(upstream.port, "/x", patience)
@@ -65,7 +69,7 @@ class Pool:
     async def ask_path(self, port: int, path: str, patience: Patience = PATIENT) -> Collected:
         sink = Collected()
         request = REQUEST.replace(b"/x", path.encode())
-        await self.pool.exchange(Address("127.0.0.1", port), request, sink, patience, model="demo")
+        await self.pool.exchange(Address("127.0.0.1", port), request, sink, patience, model="demo", resend=Resend())
         return sink
 
 
@@ -73,8 +77,7 @@ class Pool:
 async def pool() -> AsyncIterator[Pool]:
     pool = Pool()
     yield pool
-    pool.pool.close()
-    pool.deadlines.close()
+    pool.close()
 
 
 async def test_keeps_connections(pool: Pool, upstream: Upstream) -> None:
@@ -237,7 +240,7 @@ async def test_an_abandoned_answer_closes_the_connection(pool: Pool, upstream: U
     upstream.script = waits
     sink = Collected()
     address = Address("127.0.0.1", upstream.port)
-    exchange = asyncio.ensure_future(pool.pool.exchange(address, REQUEST, sink, PATIENT, model="demo"))
+    exchange = asyncio.ensure_future(pool.pool.exchange(address, REQUEST, sink, PATIENT, model="demo", resend=Resend()))
     await sink.begun.wait()
     assert sink.flow is not None
     sink.flow.abandon()
@@ -308,7 +311,9 @@ async def test_a_sink_that_trips_ends_its_exchange_only(pool: Pool, upstream: Up
             raise FairleadError("tripped")
 
     with pytest.raises(FairleadError, match="tripped"):
-        await pool.pool.exchange(Address("127.0.0.1", upstream.port), REQUEST, Clumsy(), PATIENT, model="demo")
+        await pool.pool.exchange(
+            Address("127.0.0.1", upstream.port), REQUEST, Clumsy(), PATIENT, model="demo", resend=Resend()
+        )
     assert (await pool.ask(upstream)).complete
 
 
@@ -367,17 +372,16 @@ async def test_a_farewell_on_a_new_connection_is_believed(pool: Pool, upstream: 
     assert pool.retries == []
 
 
-async def test_a_model_is_found_over_connections_from_before_it_was_applied(
-    pool: Pool, upstream: Upstream, tmp_path: Path
-) -> None:
+async def test_a_model_is_found_over_connections_from_before_it_was_applied(upstream: Upstream, tmp_path: Path) -> None:
     """After a real HAProxy has been replaced by one that knows a new model, the first request to it is answered."""
-    port = free_port()
+    port, pool = free_port(), Pool(idle_s=60)
     async with running_haproxy(tmp_path, port, {"demo": upstream.port}) as haproxy:
         assert (await pool.ask_path(port, "/demo/x")).status == 200
         await haproxy.load({"demo": upstream.port, "pair": upstream.port})
         assert (await pool.ask_path(port, "/pair/x")).status == 200
         assert (await pool.ask_path(port, "/other/x")).status == 404
     assert pool.retries == ["demo"]
+    pool.close()
 
 
 async def test_retries_have_a_budget(pool: Pool, upstream: Upstream) -> None:
@@ -393,12 +397,18 @@ async def test_retries_have_a_budget(pool: Pool, upstream: Upstream) -> None:
     )
     for _ in range(3):
         with pytest.raises(Unavailable):
-            await tight.exchange(Address("127.0.0.1", free_port()), REQUEST, Collected(), PATIENT, model="demo")
+            await tight.exchange(
+                Address("127.0.0.1", free_port()), REQUEST, Collected(), PATIENT, model="demo", resend=Resend()
+            )
     assert (pool.retries, refused) == (["demo"], ["demo", "demo"])
-    await tight.exchange(Address("127.0.0.1", upstream.port), REQUEST, Collected(), PATIENT, model="demo")
+    await tight.exchange(
+        Address("127.0.0.1", upstream.port), REQUEST, Collected(), PATIENT, model="demo", resend=Resend()
+    )
     upstream.script = closes
     with pytest.raises(UpstreamFailed):
-        await tight.exchange(Address("127.0.0.1", upstream.port), REQUEST, Collected(), PATIENT, model="demo")
+        await tight.exchange(
+            Address("127.0.0.1", upstream.port), REQUEST, Collected(), PATIENT, model="demo", resend=Resend()
+        )
     assert (len(refused), len(upstream.seen)) == (3, 2)
     tight.close()
 

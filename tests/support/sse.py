@@ -54,6 +54,7 @@ class BackgroundStream:
     body: Mapping[str, Any]
     token: str
     received: list[Event] = field(default_factory=list)
+    comments: list[str] = field(default_factory=list)
     status: int | None = None
     failure: Exception | None = None
     ended_at: float | None = None
@@ -102,13 +103,20 @@ class BackgroundStream:
         last = self.received[-1].data[:300] if self.received else "nothing"
         return f"status {self.status}, {len(self.received)} events, last {last!r}, failure {self.failure!r}"
 
+    def _without_comments(self, lines: Iterable[str]) -> Iterator[str]:
+        for line in lines:
+            if line.startswith(":"):
+                self.comments.append(line)
+            else:
+                yield line
+
     def _read(self) -> None:
         headers = {"authorization": f"Bearer {self.token}"}
         try:
             with httpx2.stream("POST", self.url, json=dict(self.body), headers=headers, timeout=120) as answer:
                 self.status = answer.status_code
                 self.received.extend([] if answer.is_success else [Event(answer.read().decode())])
-                for event in events(answer.iter_lines()) if answer.is_success else ():
+                for event in events(self._without_comments(answer.iter_lines())) if answer.is_success else ():
                     self.received.append(event)
         except httpx2.HTTPError as error:
             self.failure = error

@@ -54,11 +54,15 @@ class Haproxy:
         takeover: Sequence[str] = ()
         if self._running:
             takeover = ("-x", f"{self._folder}/admin.sock", "-sf", str(self._running[-1].pid))
-        process = await asyncio.create_subprocess_exec(get_haproxy_binary(), "-db", "-f", config, *takeover)
-        self._running.append(process)
+        process = await asyncio.create_subprocess_exec(
+            get_haproxy_binary(), "-db", "-f", config, *takeover, stderr=asyncio.subprocess.PIPE
+        )
+        replaced, self._running = self._running[-1:], [*self._running, process]
         async with asyncio.timeout(START_TIMEOUT_S):
             while not await self._is_process(process.pid):  # noqa: ASYNC110 - a takeover tells nobody
                 await asyncio.sleep(0.02)
+            for old in replaced:
+                await _stopped_listening(old)
 
     async def stop(self) -> None:
         """End all of them."""
@@ -78,6 +82,13 @@ class Haproxy:
         answer = await reader.read()
         writer.close()
         return f"Pid: {pid}\n".encode() in answer
+
+
+async def _stopped_listening(process: asyncio.subprocess.Process) -> None:
+    assert process.stderr is not None
+    async for line in process.stderr:
+        if b"Proxy front stopped" in line:
+            return
 
 
 @asynccontextmanager

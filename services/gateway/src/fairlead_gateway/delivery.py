@@ -51,16 +51,19 @@ class Delivery:
             answers: How many answers the stream carries side by side.
 
         Returns:
-            None where nothing was delivered, or nothing new was generated.
+            None where nothing was delivered, or nothing new was generated; of an answer that its client did not wait
+            for, the prompt was worked on.
         """
         if self.outcome is Outcome.COMPLETED and self.audio_seconds is None:
             return self.usage
         if self.idle:
             return Usage(0, 0)
-        if self.first_byte_at is None or self.outcome is Outcome.CACHED:
+        if self.outcome is Outcome.CACHED:
             return None
-        if self.audio_seconds is not None:
+        if self.audio_seconds is not None and (self.first_byte_at is not None or self.outcome is Outcome.ABORTED):
             return Usage(0, 0, audio_seconds=self.audio_seconds)
+        if self.first_byte_at is None:
+            return Usage(prompt_estimate, 0) if self.outcome is Outcome.ABORTED else None
         prompt = self.usage.prompt_tokens if self.usage is not None else prompt_estimate
         reported = self.usage.completion_tokens if self.usage is not None else 0
         deltas = max(self.deltas - opening_frames, 0)

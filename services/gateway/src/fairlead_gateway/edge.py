@@ -156,7 +156,7 @@ class Edge:
             await self._handler(request, reply)
         except FairleadError as error:
             reply.refuse(error)
-        except Exception:
+        except Exception:  # whatever goes wrong in one request is that request's alone
             log.exception("a request failed in the gateway", extra={"request_id": request.request_id})
             reply.refuse(InternalError("The gateway failed to answer; the request id finds the cause in its log."))
         if not reply.finished:

@@ -64,7 +64,7 @@ class Flights:
         flight.followers[follower] = None
         try:
             return await follower.wait(timeout_s)
-        except BaseException:
+        except BaseException:  # however the wait ends, cancellation too, a lead that was given must be passed on
             if follower not in flight.followers:
                 self.leave(key)  # the lead came in the very moment in which the wait ended
             raise

@@ -6,6 +6,7 @@ while it wakes a model from zero replicas) stays open for as long as a request o
 """
 
 import asyncio
+import logging
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -16,11 +17,15 @@ from fairlead_contract.routing import Route
 from fairlead_gateway.envelope import MAX_RETRY_AFTER_S
 from fairlead_gateway.waiting import Waiter
 
+log = logging.getLogger(__name__)
+
 Knock: TypeAlias = Callable[[Route], Awaitable[bool]]
 """Asks a model whether it answers; raises nothing but FairleadError."""
 
 FIRST_PAUSE_S: Final = 0.25
 LONGEST_PAUSE_S: Final = 2.0
+KNOCK_S: Final = 60.0
+"""How long one knock may take: one that is stuck with a replica that hangs must not keep the others from a new one."""
 FULL_RETRY_S: Final = 5.0
 LOAD_S: Final = 20.0
 """How long loading takes as long as this gateway has not seen it."""
@@ -74,10 +79,15 @@ class _Spell:
 
 @dataclass(slots=True)
 class _Cold:
-    """A model that does not answer, and who waits for it."""
+    """A model that does not answer, and who waits for it.
+
+    Attributes:
+        confirmed: Whether a knock was in vain; before that one request has failed, which others need not.
+    """
 
     waiters: dict[Waiter[None], None] = field(default_factory=dict)
     task: asyncio.Task[None] | None = None
+    confirmed: bool = False
 
 
 class Holding:
@@ -97,8 +107,9 @@ class Holding:
         self._closed = False
 
     def cold(self, model: str) -> bool:
-        """Return whether requests for a model are held at the moment."""
-        return model in self._cold
+        """Return whether a model is known not to answer, so that asking it is in vain."""
+        cold = self._cold.get(model)
+        return cold is not None and cold.confirmed
 
     async def wait(self, route: Route, waiter: Waiter[None], timeout_s: float) -> None:
         """Wait until a model answers.
@@ -143,6 +154,7 @@ class Holding:
         """Knock until the model answers; it is cancelled when nobody waits any more."""
         knocks = 0
         while not await self._answers(route):
+            cold.confirmed = True
             await asyncio.sleep(pause_s(knocks, random.random()))  # noqa: S311 - not a secret
             knocks += 1
         spell = self._spell(route.name)
@@ -155,8 +167,12 @@ class Holding:
 
     async def _answers(self, route: Route) -> bool:
         try:
-            return await self._knock(route)
-        except FairleadError:
+            async with asyncio.timeout(KNOCK_S):
+                return await self._knock(route)
+        except (FairleadError, TimeoutError):
+            return False
+        except Exception:  # all that wait for the model hang on this task
+            log.exception("knocking at a model failed")
             return False
 
     def _forget(self, model: str, cold: _Cold, waiter: Waiter[None]) -> None:

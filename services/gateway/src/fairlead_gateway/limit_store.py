@@ -112,15 +112,20 @@ class LimitStore:
             self._see(settlement.changes, answer[3:], settlement.slot, answer[0], answer[2])
         return int(answer[1])
 
-    async def renew(self, running: Mapping[str, Sequence[str]]) -> None:
-        """Let requests that run count for another lease: per bucket, their ids.
+    async def renew(self, running: Mapping[str, Mapping[str, None]]) -> None:
+        """Let requests that run count for another lease.
+
+        Args:
+            running: Per bucket, the ids of what runs, as they change: a request that ends while others are renewed must
+                not be renewed after it, which would bring its lease back.
 
         Raises:
             RedisLost: Redis does not answer.
         """
-        for key, ids in running.items():
+        for key in list(running):
+            ids = list(running.get(key, ()))
             for start in range(0, len(ids), WRITTEN_AT_ONCE):
-                some = ids[start : start + WRITTEN_AT_ONCE]
+                some = [id_ for id_ in ids[start : start + WRITTEN_AT_ONCE] if id_ in running.get(key, ())]
                 await self._redis.run_script(_RENEW, [key], [self._lease_ms, len(some), *some])
 
     async def restore(self, open_: Mapping[str, int], *, again: bool = False) -> bool:

@@ -35,7 +35,7 @@ class Observer:
         """Count a request that begins to run."""
         self._metrics.call(record.model, record.path, record.tenant).started()
 
-    def refused(self, record: Record, error: FairleadError) -> None:
+    def refused(self, record: Record, error: FairleadError | None = None) -> None:
         """Count a request that does not run."""
         record.outcome = Outcome.REFUSED
         self._metrics.refused(record.path, record.status, model=record.model, tenant=record.tenant)

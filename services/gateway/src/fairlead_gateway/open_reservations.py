@@ -1,5 +1,6 @@
 """What this gateway has let through and Redis must be reminded of: what runs, what is open, what is to be settled."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from fairlead_gateway.limit_store import Settlement
@@ -53,9 +54,9 @@ class OpenReservations:
         return len(self._running.get(key, ()))
 
     @property
-    def leases(self) -> dict[str, list[str]]:
-        """Ids of what runs, per bucket."""
-        return {key: list(ids) for key, ids in self._running.items()}
+    def leases(self) -> Mapping[str, Mapping[str, None]]:
+        """Ids of what runs, per bucket, as they change."""
+        return self._running
 
     @property
     def unsettled(self) -> list[Settlement]:

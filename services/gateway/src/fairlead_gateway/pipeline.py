@@ -11,7 +11,7 @@ reserved is settled in any case, after the client has its answer.
 import asyncio
 from dataclasses import dataclass, field
 
-from fairlead_contract.errors import FairleadError, InvalidValue
+from fairlead_contract.errors import FairleadError, InternalError, InvalidValue
 from fairlead_contract.routing import Route
 from fairlead_gateway.auth import Authenticator
 from fairlead_gateway.cache import CACHE_HEADER, CachedAnswer, CacheState, ResponseCache, cache_rules
@@ -31,6 +31,7 @@ from fairlead_gateway.record import CLIENT_LEFT, Record
 from fairlead_gateway.reply import Reply
 from fairlead_gateway.request import Request
 from fairlead_gateway.resilience import Resilience
+from fairlead_gateway.retry_budget import Resend
 from fairlead_gateway.sender import Sender
 from fairlead_gateway.sending import deliver
 from fairlead_gateway.sharing import look_up, share, step_back
@@ -63,6 +64,7 @@ class Inference:
         deadline_at: Event-loop time in seconds at which it must be over, where that is not simply the longest time.
         hurried: Whether the client set that time.
         heartbeat: Sends comments while a stream waits.
+        resend: Whether it may be sent again after an engine may have seen it.
     """
 
     request: Request
@@ -79,6 +81,7 @@ class Inference:
     deadline_at: float | None = None
     hurried: bool = False
     heartbeat: Heartbeat | None = None
+    resend: Resend = field(default_factory=Resend)
 
     def begin_waiting(self, services: Services) -> None:
         """Give a stream's client signs of life from now on."""
@@ -109,11 +112,19 @@ class Pipeline:
             record.duration_s = _now() - request.received_at
             services.observer.refused(record, error)
             return
+        except Exception:  # the edge tells the client, and the log why
+            blame(record, reply)
+            record.duration_s = _now() - request.received_at
+            services.observer.refused(record)
+            raise
         services.observer.admitted(record)
         try:
             await answer(inference, services)
+        except Exception:  # as above
+            blame(record, reply)
+            raise
         finally:
-            record.status = reply.status or CLIENT_LEFT
+            record.status = record.status or reply.status or CLIENT_LEFT
             services.observer.finished(record)
 
 
@@ -270,6 +281,12 @@ def refuse(reply: Reply, record: Record, error: FairleadError) -> None:
     record.error_code = error.code
     record.status = CLIENT_LEFT if reply.gone else error.http_status
     reply.refuse(error)
+
+
+def blame(record: Record, reply: Reply) -> None:
+    """Take note that the gateway itself failed."""
+    record.error_code = InternalError.code
+    record.status = reply.status or InternalError.http_status
 
 
 def tell(inference: Inference, error: FairleadError) -> None:

@@ -67,16 +67,12 @@ class Reservation:
             return 0
         if usage is not None:
             return usage.total_tokens
-        # Nothing is known of what was delivered: the prompt at least was worked on, a finished answer at most as
-        # reserved.
-        return min(self.prompt_tokens, charge.cost) if outcome is Outcome.ABORTED else charge.cost
+        return charge.cost  # a finished answer whose engine did not count
 
     def _billed(self, usage: Usage | None, outcome: Outcome, cost: Cost) -> tuple[int | None, int | None]:
         """Return tokens and billionths to bill; None where nothing better is known than what was reserved."""
         if outcome is Outcome.CACHED or (usage is None and outcome is Outcome.FAILED):
             return 0, 0
-        if usage is None and outcome is Outcome.ABORTED:
-            usage = Usage(self.prompt_tokens, 0)
         if usage is None or not self.hard:
             return None, None
         return usage.total_tokens, cost(self.model, usage)

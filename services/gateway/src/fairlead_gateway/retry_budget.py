@@ -25,6 +25,18 @@ class RetryRules:
     floor: int = 10
 
 
+@dataclass(slots=True)
+class Resend:
+    """The one time that a request may be sent again after an engine may have seen it: it may be what killed it."""
+
+    left: bool = True
+
+    def take(self) -> bool:
+        """Use it up; return whether it was left."""
+        left, self.left = self.left, False
+        return left
+
+
 class RetryBudget:
     """The requests and retries of one model in the last 10 s, in slots of a second."""
 

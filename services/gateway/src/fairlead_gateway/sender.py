@@ -8,6 +8,7 @@ from fairlead_contract.routing import Route
 from fairlead_gateway.endpoints import Endpoint
 from fairlead_gateway.headers import Headers
 from fairlead_gateway.request import Request
+from fairlead_gateway.retry_budget import Resend
 from fairlead_gateway.upstream import Address, UpstreamPool
 from fairlead_gateway.upstream_connection import Flow, Patience, Sink
 
@@ -66,6 +67,7 @@ class Sender:
         *,
         content_type: str,
         stream: bool,
+        resend: Resend,
         left_s: float | None = None,
     ) -> None:
         """Send a body and feed the answer to a sink; return when the answer is complete or abandoned.
@@ -89,7 +91,7 @@ class Sender:
         patience = self._streamed if stream else self._whole
         if left_s is not None:
             patience = patience.within(left_s)
-        await self._pool.exchange(prepared.address, payload, sink, patience, model=route.name)
+        await self._pool.exchange(prepared.address, payload, sink, patience, model=route.name, resend=resend)
 
     async def knock(self, route: Route) -> bool:
         """Return whether one of a model's replicas says that it is well; that takes as long as a stream may to begin.
@@ -105,7 +107,7 @@ class Sender:
         sink = _Knock()
         try:
             address = Address(route.upstream_host, route.upstream_port)
-            await self._pool.exchange(address, head, sink, self._streamed, model=route.name)
+            await self._pool.exchange(address, head, sink, self._streamed, model=route.name, resend=Resend())
         finally:
             sink.over()
         return sink.status == 200  # noqa: PLR2004

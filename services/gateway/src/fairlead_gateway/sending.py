@@ -7,7 +7,7 @@ never reached an engine, once where it may have been what brought the engine dow
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from fairlead_contract.errors import FairleadError, ModelLoading, Unavailable, UpstreamTimeout
+from fairlead_contract.errors import FairleadError, ModelLoading, UpstreamTimeout
 from fairlead_gateway.call import rewrite
 from fairlead_gateway.doors import verdict
 from fairlead_gateway.holding import Holding, held
@@ -36,12 +36,10 @@ async def deliver(inference: "Inference", services: "Services") -> FairleadError
         return await _attempt(inference, services, body)
     error: FairleadError | None
     error = ModelLoading(STARTING) if holding.cold(inference.route.name) else await _attempt(inference, services, body)
-    resent = False
-    while error is not None and held(error) and not resent:
+    while error is not None and held(error) and (type(error) is ModelLoading or inference.resend.take()):
         refused = await _hold(inference, services, holding, error)
         if refused is not None:
             return refused
-        resent = type(error) is Unavailable
         error = await _attempt(inference, services, body)
     return error
 
@@ -95,6 +93,7 @@ async def _attempt(inference: "Inference", services: "Services", body: bytes) ->
             relay,
             content_type=call.content_type,
             stream=call.stream,
+            resend=inference.resend,
             left_s=left_s,
         )
     except FairleadError as error:

@@ -13,7 +13,7 @@ from typing import Final
 
 from fairlead_contract.errors import Unavailable, UpstreamTimeout
 from fairlead_gateway.deadlines import Deadlines
-from fairlead_gateway.retry_budget import RetryBudget, RetryRules
+from fairlead_gateway.retry_budget import Resend, RetryBudget, RetryRules
 from fairlead_gateway.upstream_connection import Patience, Sink, StaleConnection, UpstreamConnection
 
 REFUSED_RETRY_S: Final = 0.1
@@ -62,8 +62,12 @@ class UpstreamPool:
         self._loop = asyncio.get_running_loop()
         self._idle: defaultdict[Address, list[UpstreamConnection]] = defaultdict(list)
 
-    async def exchange(self, address: Address, payload: bytes, sink: Sink, patience: Patience, *, model: str) -> None:
+    async def exchange(
+        self, address: Address, payload: bytes, sink: Sink, patience: Patience, *, model: str, resend: Resend
+    ) -> None:
         """Send a request and feed its answer to a sink; return when the answer is complete or abandoned.
+
+        It is sent again over a new connection where an engine may have seen it only if `resend` allows that.
 
         Raises:
             Unavailable: Nothing listens at the address.
@@ -80,7 +84,7 @@ class UpstreamPool:
         try:
             await connection.exchange(payload, sink, patience)
         except StaleConnection as stale:
-            if not stale.replaced and not self._may_retry(model, budget):
+            if not stale.replaced and not (resend.take() and self._may_retry(model, budget)):
                 raise
             self._tell_retry(model)
             connection = await self._connect(address, model, None)

@@ -99,5 +99,8 @@ async def watch(files: Sequence[WatchedFile[Any]], *, interval_s: float = 0.5) -
     """Poll files until cancelled; a change is in force at most `interval_s` after it was made."""
     while True:
         for file in files:
-            file.poll()
+            try:
+                file.poll()
+            except Exception:  # keys could no longer be revoked if this loop ended
+                log.exception("%s could not be looked at; trying again", file.path.name)
         await asyncio.sleep(interval_s)

@@ -8,6 +8,7 @@ matter, so that a long prompt costs one pass of the C parser.
 import json
 import math
 import re
+from functools import partial
 from typing import NoReturn
 
 from fairlead_contract.errors import InvalidJson
@@ -30,15 +31,9 @@ def parse_object(body: bytes) -> dict[str, object]:
     """
     text = _text(body)
     _check_depth(body)
-    parse_int = _bounded_int if _LONG_NUMBER in body.translate(_DIGITS_AS_NINES) else None
+    decoder = _WITH_LONG_NUMBERS if _LONG_NUMBER in body.translate(_DIGITS_AS_NINES) else _USUAL
     try:
-        value = json.loads(
-            text,
-            object_pairs_hook=_unique,
-            parse_constant=_refuse_constant,
-            parse_float=_finite,
-            parse_int=parse_int,
-        )
+        value: object = decoder.decode(text)
     except json.JSONDecodeError as error:
         raise InvalidJson(f"The body is not valid JSON: {error.msg} at character {error.pos}.") from None
     except RecursionError:  # brackets that never close nest without end
@@ -112,3 +107,9 @@ def _check_surrogates(value: object) -> None:
         raise InvalidJson(
             "The body has half of a surrogate pair (\\ud800 to \\udfff). Send whole characters."
         ) from None
+
+
+# Made once: `json.loads` would make a decoder for each request.
+_hooks = partial(json.JSONDecoder, object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite)
+_USUAL = _hooks()
+_WITH_LONG_NUMBERS = _hooks(parse_int=_bounded_int)

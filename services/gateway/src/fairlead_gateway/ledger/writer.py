@@ -59,6 +59,7 @@ class LedgerWriter:
         self._waiting: deque[Record] = deque()
         self._batch = Batch(self._id, 0, ())
         self._trimmed_at_s = 0.0
+        self._told = False
         metrics.buffered(lambda: self.depth)
 
     @property
@@ -80,9 +81,10 @@ class LedgerWriter:
             try:
                 await self.write()
                 await self._trim_when_due()
+                self._told = False
             except RedisLost as error:
-                log.debug("the ledger waits: %s", error)
-            except Exception:
+                self._tell_once(error)
+            except Exception:  # what is owed must be written whatever went wrong once
                 log.exception("the ledger could not be written; it is tried again")
 
     async def write(self) -> None:
@@ -133,6 +135,11 @@ class LedgerWriter:
         if now_s - self._trimmed_at_s >= TRIM_INTERVAL_S:
             await self.trim()
             self._trimmed_at_s = now_s
+
+    def _tell_once(self, error: RedisLost) -> None:
+        if not self._told:
+            log.warning("the ledger waits for Redis: %s; up to %d records are kept", error, self._capacity)
+        self._told = True
 
     def _today(self) -> date:
         return datetime.fromtimestamp(self._clock(), UTC).date()
