@@ -1,5 +1,6 @@
 """vLLM's real application behind the door."""
 
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
@@ -74,8 +75,10 @@ async def test_only_the_routes_of_the_task_are_reachable(application: Any, task:
 
 
 async def test_vllm_offers_the_routes_of_every_task(application: Any) -> None:
-    """Each route that a task promises exists in vLLM's application, by that name."""
+    """Each route that a task promises exists in vLLM, by that name."""
     offered = {path for _, path in routes(application)}
+    for kind in ("embed", "scoring"):  # which vLLM adds for a loaded model only
+        offered |= {path for _, path in routes(import_module(f"vllm.entrypoints.pooling.{kind}.api_router").router)}
     missing = {path for paths in ENGINE_PATHS.values() for path in paths} - offered
     assert missing == set()
 
