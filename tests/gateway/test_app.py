@@ -69,7 +69,7 @@ async def test_models_are_listed_under_all_their_names() -> None:
     shown = await listed(app(route("demo", served_name="org/Demo", aliases=("small",))))
     assert shown["object"] == "list"
     assert shown["data"] == [
-        {"id": name, "object": "model", "created": 1_700_000_000, "owned_by": "fairlead"}
+        {"id": name, "object": "model", "created": 1_700_000_000, "owned_by": "fairlead", "task": "generate"}
         for name in ("org/Demo", "small")
     ]
 

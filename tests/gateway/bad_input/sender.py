@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import AsyncIterator, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from tests.gateway.bad_input.case import Case
 from tests.gateway.checks.test_wrong_requests import VALID
 from tests.gateway.support.frames import CHAT_STREAM, MESSAGES_STREAM, RESPONSES_STREAM
-from tests.gateway.support.gateway import Gateway, fresh_token, running_gateway
+from tests.gateway.support.gateway import Gateway, fresh_token, models_of_all_tasks, running_gateway
 from tests.gateway.support.upstream import Line, Seen, running_upstream, whole_answer
 from tests.gateway.support.wire import Answer, Wire, connected
 
@@ -67,16 +67,24 @@ _STREAMS = {
 
 async def engine(seen: Seen, line: Line) -> None:
     """Answer as an engine that finds nothing wrong."""
-    if seen.json.get("stream"):
-        await line.stream([_STREAMS[seen.path.removeprefix("/demo")]])
+    if seen.headers["content-type"].startswith("multipart/"):
+        await line.json({"text": "hear, hear"})
+    elif seen.json.get("stream"):
+        await line.stream([_STREAMS["/" + seen.path.split("/", 2)[2]]])
     else:
         await whole_answer(seen, line)
+
+
+def opened_gateway(folder: Path, valkey: Path, upstream_port: int) -> AbstractAsyncContextManager[Gateway]:
+    """Run a gateway before a model of each task."""
+    routes = models_of_all_tasks(folder, upstream_port)
+    return running_gateway(folder, valkey, upstream_port, routes_file=routes)
 
 
 @asynccontextmanager
 async def opened_sender(folder: Path, valkey: Path) -> AsyncIterator[Sender]:
     """Run a gateway before an engine that takes everything."""
-    async with running_upstream(engine) as upstream, running_gateway(folder, valkey, upstream.port) as gateway:
+    async with running_upstream(engine) as upstream, opened_gateway(folder, valkey, upstream.port) as gateway:
         sender = Sender(gateway)
         yield sender
         await sender.aclose()

@@ -14,9 +14,9 @@ import uvloop
 from hypothesis import HealthCheck, settings
 
 from fairlead_gateway.openapi import document
-from tests.gateway.bad_input.sender import engine
+from tests.gateway.bad_input.sender import engine, opened_gateway
 from tests.gateway.builders import token
-from tests.gateway.support.gateway import running_gateway
+from tests.gateway.support.gateway import TASKS
 from tests.gateway.support.upstream import running_upstream
 
 
@@ -26,7 +26,7 @@ def aimed() -> dict[str, Any]:
     del described["security"], described["components"]["securitySchemes"]
     for schema in described["components"]["schemas"].values():
         if "model" in schema.get("required", ()):
-            schema["properties"]["model"] = {"const": "demo"}
+            schema["properties"]["model"] = {"enum": list(TASKS)}
     return described
 
 
@@ -41,7 +41,7 @@ def url(tmp_path_factory: pytest.TempPathFactory, valkey: Path) -> Iterator[str]
 
     async def run() -> None:
         folder = tmp_path_factory.mktemp("described")
-        async with running_upstream(engine) as upstream, running_gateway(folder, valkey, upstream.port) as gateway:
+        async with running_upstream(engine) as upstream, opened_gateway(folder, valkey, upstream.port) as gateway:
             ports.put(gateway.port)
             await asyncio.to_thread(over.wait)
 

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from fairlead_gateway.endpoints import ENDPOINTS
 from tests.gateway.bad_input.bounds import bounds_cases
 from tests.gateway.bad_input.case import Case
 from tests.gateway.bad_input.forms import form_cases
 from tests.gateway.bad_input.sender import Sender
+from tests.gateway.checks.test_wrong_requests import VALID
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -20,7 +20,7 @@ def of(path: str) -> Iterator[Case]:
     return (case for case in BOUNDS if case.path == path)
 
 
-@pytest.mark.parametrize("path", ENDPOINTS)
+@pytest.mark.parametrize("path", VALID)
 async def test_no_field_of_an_endpoint_does_harm(sender: Sender, path: str) -> None:
     """Each field with values at, beyond and far beyond its bounds is refused or answered, never a 5xx."""
     assert await sender.faults(of(path)) == []

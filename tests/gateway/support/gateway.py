@@ -2,12 +2,14 @@
 
 import json
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
+from fairlead_contract.modeldeployment import Task
 from fairlead_contract.routing import RouteTable
 from fairlead_gateway.runtime import Runtime, open_runtime
 from fairlead_gateway.settings import GatewaySettings
@@ -80,6 +82,20 @@ def gateway_files(folder: Path, port: int) -> Iterator[dict[str, Path]]:
     for name, content in contents.items():
         paths[name].write_bytes(content)
     yield paths
+
+
+TASKS: Final[Mapping[str, Task]] = MappingProxyType(
+    {"demo": "generate", "embedder": "embed", "reranker": "score", "whisper": "transcribe"}
+)
+"""A model of each task, by its name."""
+
+
+def models_of_all_tasks(folder: Path, upstream_port: int) -> Path:
+    """Write routes to a model of each task, all of which answer at an upstream's port; return their file."""
+    file = folder / "models-of-all-tasks.json"
+    routes = tuple(route(name, task=task, upstream_port=upstream_port) for name, task in TASKS.items())
+    file.write_text(RouteTable(routes=routes).to_json())
+    return file
 
 
 @asynccontextmanager

@@ -20,6 +20,7 @@ from fairlead_contract.mistakes import mistake
 
 ROUTES = frozenset(
     {"chat", "completions", "responses", "messages", "count_tokens", "tokenize", "detokenize"}
+    | {"embeddings", "rerank", "score", "transcriptions", "translations"}
     | {"models", "usage", "requests", "keys"}
 )
 """Every route that asks who is calling, by the name under which it is granted."""

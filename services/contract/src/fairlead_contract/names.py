@@ -14,6 +14,9 @@ MAX_NAME_LENGTH = 40
 HOP_HEADER = "x-fairlead-hop"
 """Carries the secret of the hop from gateway to replica."""
 
+AUDIO_SECONDS_HEADER = "x-fairlead-audio-seconds"
+"""With which a replica says how many seconds of sound a request holds, begun ones counted whole; streamed or not."""
+
 REQUEST_ID_HEADER = "x-request-id"
 
 DEFAULT_GATEWAY_PORT = 8080

@@ -7,8 +7,8 @@ for errors, and the dialect in which a path's errors are told.
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from email.utils import formatdate
 from typing import Final, TypeAlias
 
@@ -30,9 +30,14 @@ _SETTLE_S: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class EdgeLimits:
-    """What the edge grants a client; all times in seconds, all sizes in bytes."""
+    """What the edge grants a client; all times in seconds, all sizes in bytes.
+
+    Attributes:
+        body_bytes_on: By path, where a body may be larger than elsewhere.
+    """
 
     body_bytes: int = 4 * 1024 * 1024
+    body_bytes_on: Mapping[str, int] = field(default_factory=dict)
     head_timeout_s: float = 10.0
     body_idle_s: float = 10.0
     body_total_s: float = 120.0
@@ -40,6 +45,10 @@ class EdgeLimits:
     write_stall_s: float = 30.0
     connections: int = 8192
     connections_per_peer: int = 2048
+
+    def largest_body(self, path: str) -> int:
+        """Return the bytes that a body may have on a path."""
+        return self.body_bytes_on.get(path, self.body_bytes)
 
 
 class Edge:

@@ -64,6 +64,7 @@ def access_log() -> Callable[[Record], None]:
             prompt_tokens=None if usage is None else usage.prompt_tokens,
             completion_tokens=None if usage is None else usage.completion_tokens,
             cached_tokens=None if usage is None else usage.cached_tokens,
+            audio_seconds=None if usage is None else usage.audio_seconds,
             cost=None if record.cost is None else money(record.cost),
             queue_ms=None if record.queue_s is None else round(record.queue_s * 1000, 1),
             first_byte_ms=None if record.first_byte_s is None else round(record.first_byte_s * 1000, 1),

@@ -38,6 +38,7 @@ class CallMetrics:
     input_tokens: Counter
     output_tokens: Counter
     cached_tokens: Counter
+    audio_seconds: Counter
     cost: CostMetric
 
     def started(self) -> None:
@@ -79,6 +80,7 @@ class CallMetrics:
             self.input_tokens.inc(usage.prompt_tokens)
             self.output_tokens.inc(usage.completion_tokens)
             self.cached_tokens.inc(usage.cached_tokens)
+            self.audio_seconds.inc(usage.audio_seconds)
         if cost is not None:
             model, _, tenant = self.labels
             self.cost.add(model, tenant, cost)
@@ -108,6 +110,9 @@ class GatewayMetrics:
         self._output = self._counter(telemetry.GATEWAY_OUTPUT_TOKENS, "Generated tokens", per_tenant)
         self._cached = self._counter(
             telemetry.GATEWAY_CACHED_TOKENS, "Prompt tokens that the engine had in its prefix cache", per_tenant
+        )
+        self._audio = self._counter(
+            telemetry.GATEWAY_AUDIO_SECONDS, "Seconds of sound that were transcribed or translated", per_tenant
         )
         self._cost = CostMetric(self.registry)
         self.ledger = LedgerMetrics(self.registry)
@@ -219,6 +224,7 @@ class GatewayMetrics:
             input_tokens=self._input.labels(model, tenant),
             output_tokens=self._output.labels(model, tenant),
             cached_tokens=self._cached.labels(model, tenant),
+            audio_seconds=self._audio.labels(model, tenant),
             cost=self._cost,
         )
 

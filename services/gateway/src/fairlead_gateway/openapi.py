@@ -49,14 +49,15 @@ def document() -> Object:
 
 
 def _operation(endpoint: Endpoint) -> Object:
+    media_type = "multipart/form-data" if endpoint.audio else "application/json"
     streamed = {"text/event-stream": {"schema": {"type": "string"}}} if endpoint.streamable else {}
     return {
         "tags": ["inference"],
-        "operationId": endpoint.kind,
+        "operationId": endpoint.path.strip("/").replace("/", "_"),
         "summary": f"Granted as the route `{endpoint.kind}`.",
         "requestBody": {
             "required": True,
-            "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{_schema_name(endpoint)}"}}},
+            "content": {media_type: {"schema": {"$ref": f"#/components/schemas/{_schema_name(endpoint)}"}}},
         },
         "responses": {
             "200": {

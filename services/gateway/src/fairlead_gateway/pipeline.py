@@ -11,15 +11,15 @@ reserved is settled in any case, after the client has its answer.
 import asyncio
 from dataclasses import dataclass, field
 
-from fairlead_contract.errors import FairleadError, InternalError
+from fairlead_contract.errors import FairleadError, InternalError, InvalidValue
 from fairlead_contract.routing import Route
 from fairlead_gateway.auth import Authenticator
 from fairlead_gateway.cache import CACHE_HEADER, CachedAnswer, CacheState, ResponseCache, cache_rules
-from fairlead_gateway.call import Call, parse
+from fairlead_gateway.call import Call, parse, parse_form
 from fairlead_gateway.catalog import Catalog
 from fairlead_gateway.client_timeout import client_timeout_s
 from fairlead_gateway.delivery import Delivery
-from fairlead_gateway.endpoints import Endpoint
+from fairlead_gateway.endpoints import Endpoint, paths_for
 from fairlead_gateway.envelope import sse_error
 from fairlead_gateway.headers import first
 from fairlead_gateway.heartbeat import Heartbeat
@@ -191,16 +191,36 @@ async def understand(
     Raises:
         InvalidRequest, RequestTooLarge, RequestTimeout, UnsupportedMediaType: The body is not a request.
         ModelNotFound, ModelSuspended: There is no such model for this principal, or not now.
+        InvalidValue: The model is there for other endpoints.
     """
     content_type = first(request.head.headers, b"content-type")
     body = await request.body.read()
-    told = None if content_type is None else content_type.decode("latin-1")
-    call = parse(endpoint, body, told, media_domains=services.media_domains)
+    said = None if content_type is None else content_type.decode("latin-1")
+    if endpoint.audio:
+        call = await parse_form(endpoint, body, said)
+    else:
+        call = parse(endpoint, body, said, media_domains=services.media_domains)
     route = services.catalog.resolve(call.model, principal)
     record.model, record.revision, record.stream = route.name, route.revision, call.stream
     if record.trace is not None:
         record.trace.model = call.model
+    check_task(endpoint, call.model, route)
     return call, route
+
+
+def check_task(endpoint: Endpoint, model: str, route: Route) -> None:
+    """Return if a model's task is what an endpoint is for.
+
+    Raises:
+        InvalidValue: It is not; the error names the endpoints of the model's task.
+    """
+    served = paths_for(route.task)
+    if endpoint.path not in served:
+        raise InvalidValue(
+            f"The model `{model}` has the task `{route.task}`, which {endpoint.path} is not for. "
+            f"Ask it at {', '.join(served)}, or choose another model; GET /v1/models tells their tasks.",
+            param="model",
+        )
 
 
 async def limit(principal: Principal, route: Route, call: Call, reply: Reply, services: Services) -> Reservation:

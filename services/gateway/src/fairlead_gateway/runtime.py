@@ -340,6 +340,7 @@ def _times(settings: GatewaySettings) -> UpstreamTimes:
 def _edge(handler: Handler, settings: GatewaySettings, deadlines: Deadlines) -> Edge:
     limits = EdgeLimits(
         body_bytes=settings.body_bytes,
+        body_bytes_on={path: settings.audio_bytes for path, endpoint in ENDPOINTS.items() if endpoint.audio},
         head_timeout_s=settings.head_timeout_s,
         body_idle_s=settings.body_idle_s,
         body_total_s=settings.body_total_s,

@@ -66,6 +66,7 @@ class Sender:
         body: bytes,
         sink: Sink,
         *,
+        content_type: str,
         stream: bool,
         resend: Resend,
         left_s: float | None = None,
@@ -82,8 +83,9 @@ class Sender:
         prepared = self._prepare(route, endpoint)
         context = request.trace_context if attempt is None else attempt.context
         trace = b"" if context is None else context.headers
-        variable = b"%bcontent-length: %d\r\n%b: %b\r\n\r\n" % (
+        variable = b"%bcontent-type: %b\r\ncontent-length: %d\r\n%b: %b\r\n\r\n" % (
             trace,
+            content_type.encode("ascii"),
             len(body),
             _REQUEST_ID,
             request.request_id.encode("ascii"),
@@ -161,7 +163,6 @@ def _head(route: Route, endpoint: Endpoint, secret: str) -> bytes:
     return (
         f"POST {path} HTTP/1.1\r\n"
         f"host: {route.upstream_host}:{route.upstream_port}\r\n"
-        "content-type: application/json\r\n"
         "accept: application/json, text/event-stream\r\n"
         # Ray Serve need not watch for our leaving: the engine does, and a task per request less is a task less.
         "x-request-disconnect-disabled: ?1\r\n"

@@ -93,6 +93,7 @@ async def _attempt(inference: "Inference", services: "Services", body: bytes) ->
             inference.request,
             body,
             relay,
+            content_type=call.content_type,
             stream=call.stream,
             resend=inference.resend,
             left_s=left_s,

@@ -152,6 +152,9 @@ class GatewaySettings(BaseSettings):
     ledger_flush_s: float = _seconds(2, "Ledger flush", "Time at the end to write what still waits.", least=0)
 
     body_bytes: int = _bytes(4 * MIB, "Largest request", "Larger request bodies are refused with 413.")
+    audio_bytes: int = _bytes(
+        26 * MIB, "Largest audio request", "Larger forms with sound are refused; the engine takes files of 25 MiB."
+    )
     head_timeout_s: float = _seconds(10, "Head time-out", "Time in which a request's head must be complete.")
     body_idle_s: float = _seconds(10, "Body idle time-out", "Longest pause within a request's body.")
     body_total_s: float = _seconds(120, "Body time-out", "Time in which a request's body must be complete.")

@@ -29,6 +29,7 @@ from fairlead_contract.replica import ReplicaSpec
 from fairlead_serving.access import ASGIApp
 from fairlead_serving.engine_arguments import command_line, plain_name, refuse_unknown
 from fairlead_serving.health import Reading
+from fairlead_serving.heard import HeardHeader, measured
 from fairlead_serving.processes import EngineProcesses
 from fairlead_serving.startup import EngineFacts
 from fairlead_serving.thinning import Thinning
@@ -104,7 +105,11 @@ class VllmEngine:
         # vLLM's error handlers ask their server to stop when the engine is dead; here the guard sees to that.
         application.state.server = SimpleNamespace(should_exit=False)
         await init_app_state(self._client, application.state, self._arguments, tasks)
-        return cast(ASGIApp, application)
+        if "transcription" not in tasks:
+            return cast(ASGIApp, application)
+        for hearing in (application.state.openai_serving_transcription, application.state.openai_serving_translation):
+            hearing._decode_and_chunk_speech_async = measured(hearing._decode_and_chunk_speech_async)  # noqa: SLF001 - it alone knows how long the sound is
+        return HeardHeader(cast(ASGIApp, application))
 
     def reading(self) -> Reading:
         """Look at the engine; costs next to nothing."""

@@ -7,6 +7,10 @@ MAX_PROMPTS = 128
 MAX_PROMPT_TOKENS = 2_000_000
 MAX_MESSAGES = 4096
 MAX_DOCUMENT_CHARS = 1024 * 1024
+MAX_INPUTS = 2048
+"""Texts of one request for embeddings, as OpenAI has it."""
+MAX_SCORED = 1024
+"""Texts of each side of a request to score or to rerank."""
 
 ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
 ANTHROPIC_ROLES = frozenset({"user", "assistant", "system"})
@@ -57,33 +61,50 @@ def _check_content(path: str, role: str, content: object) -> None:
     refuse(path, f"must be a string or a list of parts, not {kind(content)}")
 
 
+def prompts(most: int) -> Rule:
+    """One or several texts or lists of token ids."""
+    ids: Schema = {**schema_of(token_ids), "minItems": 1}
+    several: Schema = {"type": "array", "minItems": 1, "maxItems": most}
+
+    @described(
+        {"anyOf": [{"type": "string"}, {**several, "items": {"type": "string"}}, ids, {**several, "items": ids}]}
+    )
+    def check(name: str, value: object) -> None:
+        if isinstance(value, str):
+            return
+        if not isinstance(value, list) or not value:
+            refuse(name, "must be a string, a list of strings, a list of token ids or a list of such lists")
+        if all(type(item) is int for item in value):
+            token_ids(name, value)
+            return
+        if len(value) > most:
+            refuse(name, f"must have at most {most} prompts, not {len(value)}")
+        if all(isinstance(item, str) for item in value):
+            return
+        for index, item in enumerate(value):
+            if not isinstance(item, list) or not item:
+                refuse(name, "must hold only strings or only non-empty lists of token ids")
+            token_ids(f"{name}[{index}]", item)
+
+    return check
+
+
 @described(
     {
         "anyOf": [
             {"type": "string"},
-            {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": MAX_PROMPTS},
-            {**schema_of(token_ids), "minItems": 1},
-            {"type": "array", "items": {**schema_of(token_ids), "minItems": 1}, "minItems": 1, "maxItems": MAX_PROMPTS},
+            {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": MAX_SCORED},
         ]
     }
 )
-def prompt(name: str, value: object) -> None:
-    """One or several texts or lists of token ids, as completions take them."""
-    if isinstance(value, str):
+def texts(name: str, value: object) -> None:
+    """One or several texts to compare; documents with pictures are not taken."""
+    if value is None or isinstance(value, str):
         return
-    if not isinstance(value, list) or not value:
-        refuse(name, "must be a string, a list of strings, a list of token ids or a list of such lists")
-    if all(type(item) is int for item in value):
-        token_ids(name, value)
-        return
-    if len(value) > MAX_PROMPTS:
-        refuse(name, f"must have at most {MAX_PROMPTS} prompts, not {len(value)}")
-    if all(isinstance(item, str) for item in value):
-        return
-    for index, item in enumerate(value):
-        if not isinstance(item, list) or not item:
-            refuse(name, "must hold only strings or only non-empty lists of token ids")
-        token_ids(f"{name}[{index}]", item)
+    if not isinstance(value, list) or not value or not all(isinstance(item, str) for item in value):
+        refuse(name, "must be a string or a non-empty list of strings")
+    if len(value) > MAX_SCORED:
+        refuse(name, f"must have at most {MAX_SCORED} texts, not {len(value)}")
 
 
 @described(
