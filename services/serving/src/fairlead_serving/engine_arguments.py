@@ -46,7 +46,7 @@ def command_line(spec: ReplicaSpec, model_folder: str, traces_endpoint: str | No
         "otlp-traces-endpoint": traces_endpoint,
     }
     arguments = dict(_RUNNERS[spec.task]) | spec.engine_arguments | owned
-    return [word for name, value in arguments.items() for word in _words(name, value)]
+    return [word for name, value in arguments.items() for word in words(name, value)]
 
 
 def refuse_owned(arguments: Mapping[str, JsonValue]) -> None:
@@ -92,7 +92,8 @@ def _refusal(name: str, problem: str) -> EngineStartFailed:
     return EngineStartFailed(f"{where} {problem}", param=where)
 
 
-def _words(name: str, value: JsonValue) -> list[str]:
+def words(name: str, value: JsonValue) -> list[str]:
+    """Return an argument as vLLM's command line has it; null is none at all."""
     match value:
         case None:
             return []
