@@ -104,7 +104,9 @@ async def running_gateway(folder: Path, valkey: Path, upstream_port: int, **sett
     with gateway_files(folder, upstream_port) as paths:
         held = {"hold_stream_s": 0, "hold_whole_s": 0, "traces_endpoint": None}
         fixed = {**held, "port": 0, "metrics_port": 0, "redis_url": f"unix://{valkey}", "access_log": False, **paths}
-        fixed["tokens_per_event"] = 1  # whatever else this machine does meanwhile
+        # Whatever else this machine does meanwhile:
+        fixed["tokens_per_event"] = 1
+        fixed["redis_deadline_s"] = 5.0
         fixed["failed_attempts_per_minute"] = 0  # tests that fail often are about something else
         async with open_runtime(GatewaySettings(**{**fixed, **settings})) as runtime:
             yield Gateway(runtime, runtime.port)
