@@ -60,7 +60,7 @@ def _compile(go: list[str], binary: Path) -> None:
     command = [*go, "build", "-C", str(MODULE), "-v", "-o", str(binary.absolute()), *flags, "."]
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as build:
         assert build.stderr is not None
-        for line in _progress(build.stderr, total=len(listed.stdout.split())):
+        for line in reported(build.stderr, total=len(listed.stdout.split())):
             print(line, flush=True)
     if build.returncode:
         sys.exit(f"go build ended with {build.returncode}; its own words are above")
@@ -74,7 +74,7 @@ def _link_flags() -> str:
     return " ".join(["-s", "-w", *(f"-X k8s.io/component-base/version.{name}={value}" for name, value in said.items())])
 
 
-def _progress(lines: Iterable[str], *, total: int) -> Iterator[str]:
+def reported(lines: Iterable[str], *, total: int) -> Iterator[str]:
     """Return what to show of the compiler's lines: how many packages are done, and all that is no package."""
     done = 0
     for line in lines:
