@@ -83,6 +83,10 @@ bench-streams: setup-dev ## read 500 paced streams through one gateway for two m
 crd: setup ## write the custom resource definition
 	$(BIN)/python -m fairlead_contract.crd docs/reference/modeldeployments.fairlead.dev.yaml
 
+.PHONY: openapi
+openapi: setup ## write the description of the whole API
+	$(BIN)/python -m fairlead_gateway.openapi docs/reference/openapi.json
+
 .PHONY: vllm-lists
 vllm-lists: setup ## write the lists of arguments and request fields that the pinned vLLM knows
 	$(BIN)/python -m fairlead_serving.engine_arguments services/contract/src/fairlead_contract/data/vllm_arguments.json

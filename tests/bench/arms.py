@@ -16,6 +16,7 @@ import yaml
 
 from fairlead_contract.manifest import load_path
 from fairlead_contract.serve_config import RuntimeProfile, serve_application
+from fairlead_serving.engine_arguments import words
 from tests.bench.load import Target
 from tests.support.ports import free_port
 
@@ -46,7 +47,7 @@ def engine(manifest: Path) -> tuple[list[str], dict[str, str]]:
     spec, environment = application["args"], application["runtime_env"]["env_vars"]
     arguments = ["--model", spec["source"].removeprefix("file://"), "--served-model-name", spec["served_name"]]
     for name, value in spec["engine_arguments"].items():
-        arguments += [f"--{name}"] if value is True else [f"--{name}", str(value)]
+        arguments += words(name, value)
     return arguments, {name: value for name, value in environment.items() if not name.startswith("FAIRLEAD_")}
 
 

@@ -12,6 +12,8 @@ import pytest
 
 from fairlead_cli.home import Home
 from fairlead_cli.main import run
+from fairlead_contract.key_store import KeysInFile
+from fairlead_contract.tenants import Limits
 
 TOKEN = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+\n")
 
@@ -73,6 +75,20 @@ def test_keys_rotate(fairlead: Fairlead, home: Home) -> None:
     assert rotated.stdout.strip() not in home.api_keys.read_text()
 
 
+def test_keys_with_limits(fairlead: Fairlead, home: Home) -> None:
+    """Limits of a key are taken as options and listed under the names of the tenants file."""
+    options = ("--requests-per-minute", "60", "--parallel-requests", "2", "--cost-per-day", "1.5")
+    key = fairlead("keys", "create", *options, "--tokens-per-minute", "900", "--tokens-per-day", "5000").stdout
+    (record,) = KeysInFile(home.api_keys).read().keys
+    assert record.id == key.split("-")[1]
+    assert record.limits == Limits(
+        requests_per_minute=60, tokens_per_minute=900, parallel_requests=2, tokens_per_day=5000, cost_per_day=1.5
+    )
+    listed = fairlead("keys", "list").stdout
+    assert "requestsPerMinute: 60" in listed
+    assert "costPerDay: 1.5" in listed
+
+
 def test_status_of_nothing(fairlead: Fairlead, home: Home) -> None:
     """The status of a platform that was never started says that it is down, to people and to machines."""
     assert "down" in fairlead("status").stdout
@@ -95,10 +111,12 @@ def test_down_of_nothing(fairlead: Fairlead, home: Home) -> None:
         (("apply", "-f", "/nowhere"), "/nowhere"),
         (("delete", "demo"), "no model 'demo'"),
         (("chat",), "fairlead up -f"),
+        (("usage",), "fairlead up -f"),
         (("token", "--tenant", "nobody"), "no tenant 'nobody'"),
         (("token", "--ttl", "soon"), "such as 24h"),
         (("keys", "create", "--tenant", "nobody"), "no tenant 'nobody'"),
         (("keys", "revoke", "0"), "fairlead keys list"),
+        (("keys", "create", "--tokens-per-day", "0"), "limits.tokens_per_day: is 0; write a number of at least 1"),
         (("logs", "nothing"), "gateway"),
     ],
 )
@@ -151,7 +169,9 @@ def test_version() -> None:
     assert re.fullmatch(r"fairlead \d+\.\d+\.\d+\n", said.stdout)
 
 
-@pytest.mark.parametrize("command", ["up", "down", "apply", "delete", "status", "token", "keys", "chat", "logs"])
+@pytest.mark.parametrize(
+    "command", ["up", "down", "apply", "delete", "status", "token", "keys", "usage", "chat", "logs"]
+)
 def test_help(fairlead: Fairlead, command: str) -> None:
     """Every command explains itself."""
     said = fairlead(command, "--help")

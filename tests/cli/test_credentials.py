@@ -1,8 +1,7 @@
-"""Secrets, tokens and keys of local mode."""
+"""Secrets and tokens of local mode."""
 
 import stat
-import threading
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import jwt
 import pytest
@@ -10,11 +9,8 @@ import pytest
 from fairlead_cli.credentials import create_credentials, mint_token, write_hop_secret
 from fairlead_cli.errors import UnknownName
 from fairlead_cli.home import Home
-from fairlead_cli.keys import create_key, read_keys, revoke_key, rotate_key
 from fairlead_contract.errors import InvalidValue
 from fairlead_contract.hop import hop_secret
-
-NOW = datetime(2026, 11, 21, tzinfo=UTC)
 
 
 def test_secrets_are_made_once(home: Home) -> None:
@@ -59,77 +55,9 @@ def test_hop_secret_file(home: Home) -> None:
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
-def test_key_is_stored_as_its_hash_only(home: Home) -> None:
-    """A key is returned once; the file holds nothing that opens anything."""
-    key, record = create_key(home, "local", name="laptop", lifetime=timedelta(days=1), now=NOW)
-    assert key not in home.api_keys.read_text()
-    assert key.split("-", 2)[2] not in home.api_keys.read_text()
-    assert read_keys(home).keys == (record,)
-    assert record.matches(home.pepper.read_bytes(), key)
-    assert record.expires_at == NOW + timedelta(days=1)
-    assert stat.S_IMODE(home.api_keys.stat().st_mode) == 0o600
-
-
-def test_rotated_key(home: Home) -> None:
-    """A rotated key keeps its id, its expiry and its scopes; both keys are good, the old one for a while."""
-    scopes = ["routes:chat"]
-    old, record = create_key(home, "local", name="ci", lifetime=timedelta(days=9), now=NOW, scopes=scopes)
-    new, rotated = rotate_key(home, record.id, grace=timedelta(hours=1), lifetime=None, now=NOW)
-    assert new != old
-    assert read_keys(home).keys == (rotated,)
-    assert (rotated.id, rotated.expires_at, rotated.scopes) == (record.id, record.expires_at, ("routes:chat",))
-    pepper = home.pepper.read_bytes()
-    assert [rotated.opens(pepper, key, NOW) for key in (old, new)] == [True, True]
-    assert [rotated.opens(pepper, key, NOW + timedelta(hours=1)) for key in (old, new)] == [False, True]
-    assert new.split("-", 2)[2] not in home.api_keys.read_text()
-
-
-def test_rotating_what_opens_nothing(home: Home) -> None:
-    """A revoked or expired key is not brought back to life by rotation."""
-    _, record = create_key(home, "local", name="", lifetime=timedelta(days=1), now=NOW)
-    with pytest.raises(InvalidValue, match="fairlead keys create"):
-        rotate_key(home, record.id, grace=timedelta(hours=1), lifetime=None, now=NOW + timedelta(days=2))
-    with pytest.raises(UnknownName, match="fairlead keys list"):
-        rotate_key(home, "0" * 12, grace=timedelta(hours=1), lifetime=None, now=NOW)
-
-
-def test_rotated_key_with_a_new_life(home: Home) -> None:
-    """Rotation may give a key a new expiry."""
-    _, record = create_key(home, "local", name="", lifetime=timedelta(days=1), now=NOW)
-    _, rotated = rotate_key(home, record.id, grace=timedelta(hours=1), lifetime=timedelta(days=30), now=NOW)
-    assert rotated.expires_at == NOW + timedelta(days=30)
-
-
 def test_scopes_of_a_token(home: Home) -> None:
     """A token says its scopes as OAuth does; one that is none is refused before anything is signed."""
     token = mint_token(home, "local", timedelta(hours=1), ["models:demo", "routes:chat"])
     assert jwt.decode(token, options={"verify_signature": False})["scope"] == "models:demo routes:chat"
     with pytest.raises(InvalidValue, match="'model:demo' is no scope"):
         mint_token(home, "local", timedelta(hours=1), ["model:demo"])
-
-
-def test_revoked_key(home: Home) -> None:
-    """A revoked key stays listed and is active no more."""
-    _, record = create_key(home, "local", name="", lifetime=None, now=NOW)
-    revoke_key(home, record.id, now=NOW)
-    assert [key.is_active(NOW) for key in read_keys(home).keys] == [False]
-
-
-def test_revoking_an_unknown_key(home: Home) -> None:
-    """Revoking a key that does not exist says where to look."""
-    with pytest.raises(UnknownName, match="fairlead keys list"):
-        revoke_key(home, "0" * 12, now=NOW)
-
-
-def test_keys_made_at_once(home: Home) -> None:
-    """Keys that are made at the same time are all kept."""
-    create_credentials(home)
-    makers = [
-        threading.Thread(target=create_key, args=(home, "local"), kwargs={"name": "", "lifetime": None, "now": NOW})
-        for _ in range(8)
-    ]
-    for maker in makers:
-        maker.start()
-    for maker in makers:
-        maker.join()
-    assert len(read_keys(home).keys) == 8

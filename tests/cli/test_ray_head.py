@@ -68,3 +68,26 @@ def test_streams_set_the_drain(head: RayHead) -> None:
     """HAProxy's hard stop is no shorter than the longest stream."""
     longer = dataclasses.replace(head, longest_stream_s=1200)
     assert int(longer.environment({})["RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S"]) >= 1200
+
+
+def test_only_engines_trace(head: RayHead) -> None:
+    """Where traces go reaches the engines; of the rest Ray sees nothing, for its own metrics would follow it."""
+    chosen = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "https://collector:4318",
+        "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "http://m",
+    }
+    environment = head.environment(chosen)
+    told = {name: value for name, value in environment.items() if name.startswith("OTEL_")}
+    assert told == {
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "https://collector:4318/v1/traces",
+        "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/protobuf",
+        "OTEL_TRACES_SAMPLER": "parentbased_always_off",
+    }
+    assert not [name for name in head.environment({"OTEL_SERVICE_NAME": "x"}) if name.startswith("OTEL_")]
+
+
+def test_the_gateway_traces_as_the_user_says(head: RayHead) -> None:
+    """The gateway reads the standard variables itself, so it gets them as they are."""
+    chosen = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318", "OTEL_TRACES_SAMPLER_ARG": "1"}
+    environment = GatewayProcess(head.home, PORTS, 600).environment(chosen)
+    assert {name: environment[name] for name in chosen} == chosen

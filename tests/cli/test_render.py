@@ -103,6 +103,15 @@ def test_welcome(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert text.endswith(".venv/bin/fairlead down")
 
 
+def test_welcome_talks_to_no_model_that_cannot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The example is a model that one can talk to; beside other models alone there is none."""
+    monkeypatch.setattr("sys.argv", [str(tmp_path / "fairlead")])
+    seen = observed(applied(model={"name": "Vectors", "task": "embed"}), demo=application())
+    text = welcome(platform(), model_rows(seen), attached=False)
+    assert "curl" not in text
+    assert "Chat:" not in text
+
+
 def test_own_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The printed command names a program outside the folder by its whole path, and a state folder of its own."""
     monkeypatch.setenv("PATH", "/usr/bin")

@@ -48,3 +48,20 @@ def test_a_typed_scope_that_is_none_is_refused(scope: str, words: str) -> None:
     """What somebody types for a key is told to be wrong instead of opening nothing later."""
     with pytest.raises(InvalidValue, match=words):
         check_scopes([scope])
+
+
+@pytest.mark.parametrize(
+    "outer, inner, covered",
+    [
+        (Grants(), Grants(models=frozenset({"a"})), True),
+        (Grants(), Grants(), True),
+        (Grants(models=frozenset({"a", "b"})), Grants(models=frozenset({"a"})), True),
+        (Grants(models=frozenset({"a"})), Grants(), False),
+        (Grants(models=frozenset({"a"})), Grants(models=frozenset({"a", "b"})), False),
+        (Grants(routes=frozenset({"chat"})), Grants(models=frozenset({"a"})), False),
+        (Grants(routes=frozenset({"chat"})), Grants(models=frozenset({"a"}), routes=frozenset({"chat"})), True),
+    ],
+)
+def test_cover(outer: Grants, inner: Grants, covered: bool) -> None:
+    """Grants cover others where they allow all that those allow, of models and of routes."""
+    assert outer.cover(inner) is covered

@@ -31,6 +31,12 @@ def test_prices_are_read_as_they_are_written() -> None:
     assert tenants.prices["demo"].cached_input is None
 
 
+def test_sound_has_a_price_by_the_minute() -> None:
+    """A model that hears sound needs no price of tokens."""
+    tenants = parse_tenants(f"{GOOD}prices: {{whisper: {{audioMinute: 0.006}}}}", where="tenants.yaml")
+    assert tenants.prices == {"whisper": Price(audio_minute=Decimal("0.006"))}
+
+
 def test_every_limit_can_be_declared_and_the_smallest_of_each_holds() -> None:
     """Quotas and parallel requests follow the rule of the limits per minute; money may be whole or not."""
     text = """

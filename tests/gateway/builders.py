@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from fairlead_contract.issuers import NO_ISSUERS
+from fairlead_contract.key_register import KeyRegister
+from fairlead_contract.key_store import KeysInFile
 from fairlead_contract.routing import Access, Route, RouteTable
 from fairlead_contract.tenants import Limits, Tenant, Tenants
 from fairlead_gateway.auth import Authenticator
@@ -16,6 +18,7 @@ from fairlead_gateway.catalog import Catalog, RouteIndex
 from fairlead_gateway.endpoints import ENDPOINTS
 from fairlead_gateway.issuers import IssuerDirectory, local_issuer, source_opener
 from fairlead_gateway.jwt_tokens import TokenVerifier
+from fairlead_gateway.key_desk import KeyDesk
 from fairlead_gateway.key_ring import KeyIndex, KeyRing
 from fairlead_gateway.principal import Principal
 from fairlead_gateway.redis_address import RedisAddress
@@ -97,6 +100,12 @@ def authenticator(
         tenants or tenant_directory(),
         clock=lambda: now,
     )
+
+
+def key_desk(path: Path, **declared: Tenant) -> KeyDesk:
+    """Administration of the keys in a file."""
+    register = KeyRegister(KeysInFile(path), PEPPER)
+    return KeyDesk(register, tenant_directory(**declared), reread=lambda: None)
 
 
 def route(name: str = "demo", **fields: Any) -> Route:

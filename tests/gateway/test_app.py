@@ -1,22 +1,35 @@
 """The FastAPI application: what it lists, whom it lets in, and how it refuses."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 
 from fairlead_contract.grants import ROUTES, DeclaredGrants
 from fairlead_contract.routing import Route
 from fairlead_contract.tenants import Tenant
+from fairlead_gateway.api.services import Granted
 from fairlead_gateway.app import PUBLIC_PATHS, create_app, rule_of, unguarded
 from fairlead_gateway.auth import REFUSAL, Authenticator
 from fairlead_gateway.catalog import Catalog, RouteIndex
 from fairlead_gateway.endpoints import ENDPOINTS
+from fairlead_gateway.key_desk import KeyDesk
 from fairlead_gateway.ledger.reader import LedgerReader
-from tests.gateway.builders import authenticator, catalog, fixed, lost_redis, only_for, route, tenant_directory, token
+from tests.gateway.builders import (
+    authenticator,
+    catalog,
+    fixed,
+    key_desk,
+    lost_redis,
+    only_for,
+    route,
+    tenant_directory,
+    token,
+)
 
 
 @dataclass
@@ -26,6 +39,7 @@ class Running:
     catalog: Catalog
     authenticator: Authenticator = field(default_factory=authenticator)
     ledger: LedgerReader = field(default_factory=lambda: LedgerReader(lost_redis(), entry_days=7))
+    keys: KeyDesk = field(default_factory=lambda: key_desk(Path("/nonexistent")))
     stopping: bool = False
 
     def draining(self) -> bool:
@@ -55,7 +69,7 @@ async def test_models_are_listed_under_all_their_names() -> None:
     shown = await listed(app(route("demo", served_name="org/Demo", aliases=("small",))))
     assert shown["object"] == "list"
     assert shown["data"] == [
-        {"id": name, "object": "model", "created": 1_700_000_000, "owned_by": "fairlead"}
+        {"id": name, "object": "model", "created": 1_700_000_000, "owned_by": "fairlead", "task": "generate"}
         for name in ("org/Demo", "small")
     ]
 
@@ -114,9 +128,10 @@ def test_every_route_has_a_rule() -> None:
     """Deny by default: a route is public by name or granted by name, and every name that can be granted is a route."""
     application = app()
     assert set(unguarded(application.routes)) == set()
-    rules = {found.path: rule_of(found.dependant) for found in application.routes if isinstance(found, APIRoute)}
+    found = [each for each in application.routes if isinstance(each, APIRoute)]
+    rules = {each.path: rule.route if (rule := rule_of(each.dependant)) else None for each in found}
     assert {path for path, rule in rules.items() if rule is None} == PUBLIC_PATHS
-    assert {rule for rule in rules.values() if rule} | {found.kind for found in ENDPOINTS.values()} == ROUTES
+    assert {rule for rule in rules.values() if rule} | {each.kind for each in ENDPOINTS.values()} == ROUTES
 
 
 async def test_a_route_that_is_not_granted_is_a_403() -> None:
@@ -144,8 +159,9 @@ def test_a_route_that_nobody_guards_is_found() -> None:
     """The enumeration sees what it is there to see."""
     application = app()
     application.add_api_route("/v1/secrets", lambda: None)
+    application.add_api_route("/v1/admin/x", lambda: None, dependencies=[Depends(Granted("keys"))])
     application.mount("/static", FastAPI())
-    assert list(unguarded(application.routes)) == ["/v1/secrets", "/static"]
+    assert list(unguarded(application.routes)) == ["/v1/secrets", "/v1/admin/x", "/static"]
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,19 @@ def test_a_finished_request_is_counted_with_its_tokens_and_times(metrics: Gatewa
     assert tokens == [10, 20, 5]
 
 
+def test_streams_have_times_of_their_own(metrics: GatewayMetrics) -> None:
+    """The first byte of a stream is not the first byte of a whole answer, and only a stream has gaps between tokens."""
+    call = metrics.call("demo", "/v1/messages", "acme")
+    call.finished(200, duration_s=2.5, ttft_s=0.5, usage=Usage(10, 21), stream=True)
+    call.finished(200, duration_s=2.5, ttft_s=2.5, usage=Usage(10, 21))
+    call.finished(200, duration_s=0.5, ttft_s=0.5, usage=Usage(10, 1), stream=True)
+    shown = page(metrics)
+    assert shown.total("fairlead_request_ttft_seconds_sum", streaming="true") == 1
+    assert shown.total("fairlead_request_ttft_seconds_sum", streaming="false") == 2.5
+    assert shown.total("fairlead_request_streaming_itl_seconds_sum", model="demo") == 0.1
+    assert shown.total("fairlead_request_streaming_itl_seconds_count") == 1
+
+
 def test_a_request_without_an_answer_has_no_time_to_first_byte(metrics: GatewayMetrics) -> None:
     """What never happened is not observed as zero."""
     call = metrics.call("demo", "/v1/responses", "acme")

@@ -334,7 +334,7 @@ async def test_tokens_share_events_while_processors_are_short(
     """Under pressure the engine is asked to put tokens together, unless the operator or the client wants each alone."""
     pressure = tmp_path / "pressure"
     pressure.write_text("some avg10=75.00 avg60=0.00 avg300=0.00 total=1\n")
-    monkeypatch.setattr("fairlead_gateway.runtime.PRESSURE_FILES", (pressure,))
+    monkeypatch.setattr("fairlead_gateway.assembly.PRESSURE_FILES", (pressure,))
     async with running_gateway(tmp_path, valkey, upstream.port, tokens_per_event=most) as gateway:
         await gateway.ask(CHAT_PATH, chat(stream=True, **asked))
         await gateway.ask(CHAT_PATH, chat())

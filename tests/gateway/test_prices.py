@@ -27,10 +27,13 @@ TENTH = Price(input=Decimal("0.10"), cached_input=Decimal("0.05"), output=Decima
         (Price(input=Decimal("0.000499999"), output=Decimal(0)), Usage(1, 0), 0),
         (Price(input=Decimal("0.0000001"), output=Decimal(0)), Usage(10**10, 0), 1_000_000),
         (Price(input=Decimal(0), output=Decimal(0)), Usage(10, 10), 0),
+        (Price(audio_minute=Decimal("0.006")), Usage(0, 0, audio_seconds=90), 9_000_000),
+        (Price(audio_minute=Decimal("0.000000001")), Usage(0, 0, audio_seconds=29), 0),
+        (Price(audio_minute=Decimal("0.000000001")), Usage(0, 0, audio_seconds=30), 1),
     ],
 )
 def test_cost(price: Price, usage: Usage, billionths: int) -> None:
-    """Tokens cost their share of the price of a million, rounded once to a billionth; cached ones are cheaper."""
+    """Tokens cost their share of a million's price, seconds theirs of a minute's, rounded once to a billionth."""
     assert Tariff.of(price).cost(usage) == billionths
 
 

@@ -1,5 +1,6 @@
 """The gateway's settings."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ FILES = ("routes_file", "tenants_file", "api_keys_file", "jwt_key_file", "pepper
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Exactly what must be given."""
+    for name in [name for name in os.environ if name.startswith("OTEL_")]:
+        monkeypatch.delenv(name)
     for name in FILES:
         monkeypatch.setenv(f"FAIRLEAD_GATEWAY_{name.upper()}", f"/etc/fairlead/{name}")
     monkeypatch.setenv("FAIRLEAD_GATEWAY_REDIS_URL", "unix:///run/valkey.sock")
@@ -36,13 +39,35 @@ def test_listens_on_loopback_by_default() -> None:
 
 @pytest.mark.parametrize(
     "name, value",
-    [("PORT", "70000"), ("BODY_BYTES", "0"), ("KEEP_ALIVE_S", "-1"), ("LOG_LEVEL", "loud"), ("PORT", "x")],
+    [
+        ("PORT", "70000"),
+        ("BODY_BYTES", "0"),
+        ("KEEP_ALIVE_S", "-1"),
+        ("LOG_LEVEL", "loud"),
+        ("PORT", "x"),
+        ("ALLOWED_HOSTS", "https://api.example.com"),
+        ("ALLOWED_HOSTS", "api.example.com:8080"),
+        ("TRUSTED_PROXIES", "10.0.0.1/8"),
+        ("MEDIA_DOMAINS", "127.0.0.1"),
+        ("MEDIA_DOMAINS", "localhost"),
+    ],
 )
 def test_refuses_what_is_out_of_range(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     """A value that makes no sense is refused at the start, by its name."""
     monkeypatch.setenv(f"FAIRLEAD_GATEWAY_{name}", value)
     with pytest.raises(ValidationError, match=name.lower()):
         settings()
+
+
+def test_lists_are_written_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list in the environment is words between commas; nothing is an empty list."""
+    monkeypatch.setenv("FAIRLEAD_GATEWAY_ALLOWED_HOSTS", "API.example.com, localhost,")
+    monkeypatch.setenv("FAIRLEAD_GATEWAY_TRUSTED_PROXIES", "10.0.0.0/8")
+    monkeypatch.setenv("FAIRLEAD_GATEWAY_MEDIA_DOMAINS", "")
+    read = settings()
+    assert read.allowed_hosts == ("api.example.com", "localhost")
+    assert [str(network) for network in read.trusted_proxies] == ["10.0.0.0/8"]
+    assert read.media_domains == ()
 
 
 def test_is_frozen() -> None:
@@ -88,3 +113,44 @@ def test_every_setting_is_described() -> None:
         extra = field.json_schema_extra
         unit = extra.get("unit") if isinstance(extra, dict) else None
         assert unit == {"s": "s", "bytes": "byte"}.get(name.rsplit("_", 1)[-1])
+
+
+def test_traces_go_where_the_standard_variables_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenTelemetry's own variables say where traces go and how many, unless the gateway's say it."""
+    assert settings().traces_endpoint is None
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318")
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER_ARG", "0.25")
+    assert (settings().traces_endpoint, settings().traces_ratio) == ("http://collector:4318/v1/traces", 0.25)
+    monkeypatch.setenv("FAIRLEAD_GATEWAY_TRACES_ENDPOINT", "http://own/v1/traces")
+    monkeypatch.setenv("FAIRLEAD_GATEWAY_TRACES_RATIO", "1")
+    assert (settings().traces_endpoint, settings().traces_ratio) == ("http://own/v1/traces", 1)
+
+
+@pytest.mark.parametrize(
+    "name, value, field",
+    [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317", "traces_endpoint"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://user:secret@collector", "traces_endpoint"),
+        ("OTEL_TRACES_SAMPLER_ARG", "much", "traces_ratio"),
+        ("OTEL_TRACES_SAMPLER_ARG", "2", "traces_ratio"),
+    ],
+)
+def test_refuses_a_wrong_standard_variable(monkeypatch: pytest.MonkeyPatch, name: str, value: str, field: str) -> None:
+    """A standard variable that makes no sense is refused like any other, and credentials belong into no URL."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ValidationError, match=field):
+        settings()
+
+
+def test_the_cache_has_a_redis_of_its_own_where_one_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without a word the cache shares the other Redis; its own is named once, in the open or in a file."""
+    assert settings().cache_redis is None
+    monkeypatch.setenv("FAIRLEAD_GATEWAY_CACHE_REDIS_URL", "redis://cache")
+    assert (settings().cache_redis, settings().redis) == ("redis://cache", "unix:///run/valkey.sock")
+    file = tmp_path / "url"
+    file.write_text("redis://:secret@cache\n")
+    monkeypatch.setenv("FAIRLEAD_GATEWAY_CACHE_REDIS_URL_FILE", str(file))
+    with pytest.raises(ValidationError, match="at most one"):
+        settings()
+    monkeypatch.delenv("FAIRLEAD_GATEWAY_CACHE_REDIS_URL")
+    assert settings().cache_redis == "redis://:secret@cache"

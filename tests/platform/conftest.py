@@ -7,14 +7,28 @@ import openai
 import pytest
 
 from tests.support.manifests import DEMO
+from tests.support.otlp import OtlpReceiver, running_receiver
 from tests.support.platform import Platform, running_platform
 
 
 @pytest.fixture(scope="package")
-def platform() -> Iterator[Platform]:
-    """The platform with the demo model; when it is taken down, no process of it may be left."""
+def collector() -> Iterator[OtlpReceiver]:
+    """Where the platform sends its traces."""
+    with running_receiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture(scope="package")
+def platform(collector: OtlpReceiver) -> Iterator[Platform]:
+    """The platform with the demo model; when it is taken down, no process of it may be left.
+
+    It records only the requests whose client wants it.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NO_PROXY", "127.0.0.1")
+        patch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint)
+        patch.setenv("OTEL_TRACES_SAMPLER_ARG", "0")
+        patch.setenv("OTEL_BSP_SCHEDULE_DELAY", "200")
         with running_platform(DEMO) as running:
             yield running
 

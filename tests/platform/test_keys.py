@@ -1,5 +1,7 @@
 """API keys come into force and out of it while the platform runs."""
 
+import json
+
 import pytest
 
 from fairlead_contract.api_keys import KEY_PATTERN
@@ -32,3 +34,25 @@ def test_key_of_another_tenant(platform: Platform) -> None:
     assert refused.returncode != 0
     assert "local" in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+def test_key_made_over_http(platform: Platform) -> None:
+    """A key that an admin made over HTTP works, is listed by the command line, and its use is told under its name."""
+    admin = platform.fairlead("token", "--admin").strip()
+    wanted = {"tenant": "local", "name": "made-over-http", "limits": {"requestsPerMinute": 60}}
+    made = platform.post("/v1/admin/keys", wanted, token=admin).json()
+    assert platform.chat(token=made["key"], max_tokens=3).is_success
+    assert "requestsPerMinute: 60" in platform.fairlead("keys", "list")
+
+    def told() -> bool:
+        said = platform.fairlead("usage", "--by", "key")
+        return f"{made['id']} made-over-http" in said
+
+    eventually(told, within_s=10, what="the key's use is told")
+    report = json.loads(platform.fairlead("usage", "--by", "key", "--days", "1", "--json"))
+    (row,) = [row for row in report["data"] if row["key"] == made["id"]]
+    assert row["requests"] == 1
+
+    revoked = platform.fairlead("keys", "revoke", made["id"])
+    assert revoked == ""
+    eventually(lambda: not platform.accepts(made["key"]), within_s=3, what="the revoked key is refused")

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from fairlead_contract.errors import EngineDied
+from fairlead_contract.modeldeployment import Task
 from fairlead_contract.names import HOP_HEADER
-from fairlead_serving.access import ALLOWED_ROUTES, guarded
+from fairlead_contract.surface import ENGINE_PATHS
+from fairlead_serving.access import allowed_routes, guarded
 
 SECRET = "5" * 64
 
@@ -40,6 +42,7 @@ async def knock(
     kind: str = "http",
     root_path: str = "",
     check: Any = well,
+    task: Task = "generate",
 ) -> tuple[int, dict[str, Any], Inside]:
     inside, sent = Inside(), []
 
@@ -48,19 +51,28 @@ async def knock(
 
     headers = [(HOP_HEADER.encode(), secret.encode()) for secret in secrets]
     scope = {"type": kind, "method": method, "path": path, "root_path": root_path, "headers": headers}
-    await guarded(inside, SECRET, check)(scope, None, send)  # type: ignore[arg-type]  # nothing is received
+    await guarded(inside, SECRET, check, task)(scope, None, send)  # type: ignore[arg-type]  # nothing is received
     if sent[0]["type"] == "websocket.close":
         return sent[0]["code"], {}, inside
     body = sent[-1]["body"]
     return sent[0]["status"], json.loads(body)["error"] if body else {}, inside
 
 
-@pytest.mark.parametrize("method,path", sorted(ALLOWED_ROUTES))
-async def test_inference_routes_are_open_to_the_gateway(method: str, path: str) -> None:
-    """Every allowed route is reached by a request that carries the secret."""
-    status, _, inside = await knock(path, method=method)
-    assert status == 299
-    assert len(inside.scopes) == 1
+@pytest.mark.parametrize("task", ENGINE_PATHS)
+async def test_a_tasks_routes_are_open_to_the_gateway(task: Task) -> None:
+    """Every route of the model's task is reached by a request that carries the secret."""
+    for method, path in allowed_routes(task):
+        status, _, inside = await knock(path, method=method, task=task)
+        assert (status, len(inside.scopes)) == (299, 1)
+
+
+@pytest.mark.parametrize("task", ENGINE_PATHS)
+async def test_other_tasks_routes_do_not_exist(task: Task) -> None:
+    """A route that vLLM offers of the model besides, but which is another task's, gets 404."""
+    others = {path for paths in ENGINE_PATHS.values() for path in paths} - ENGINE_PATHS[task]
+    for path in others:
+        status, error, inside = await knock(path, task=task)
+        assert (status, error["code"], inside.scopes) == (404, "unknown_url", [])
 
 
 async def test_a_request_below_the_route_prefix_is_judged_without_it() -> None:
@@ -129,5 +141,5 @@ async def test_start_and_stop_of_the_application_pass_the_door() -> None:
     async def send(message: Any) -> None:
         return
 
-    await guarded(inside, SECRET, died)({"type": "lifespan"}, None, send)  # type: ignore[arg-type]
+    await guarded(inside, SECRET, died, "generate")({"type": "lifespan"}, None, send)  # type: ignore[arg-type]
     assert inside.scopes == [{"type": "lifespan"}]

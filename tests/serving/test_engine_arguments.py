@@ -42,6 +42,13 @@ def test_the_platform_sets_what_it_owns(vllm_engine: ModuleType) -> None:
     assert not arguments.trust_remote_code
 
 
+def test_spans_go_where_the_platform_sends_them(vllm_engine: ModuleType) -> None:
+    """The engine gets the platform's endpoint for traces, and without one traces nothing."""
+    arguments = vllm_engine.parse_arguments(spec(), "/model", "http://collector/v1/traces")
+    assert arguments.otlp_traces_endpoint == "http://collector/v1/traces"
+    assert vllm_engine.parse_arguments(spec(), "/model").otlp_traces_endpoint is None
+
+
 @pytest.mark.parametrize("name", ["model", "trust-remote-code", "tensor_parallel_size", "middleware", "ssl-keyfile"])
 def test_an_argument_of_the_platform_is_refused(name: str) -> None:
     """What the platform sets, or what would run foreign code, is refused with what to write instead."""

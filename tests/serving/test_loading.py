@@ -37,6 +37,17 @@ def test_a_missing_secret_is_named(tmp_path: Path) -> None:
         prepare_environment(SPEC, ServingSettings("s"), {})
 
 
+def test_spans_of_an_engine_say_whose_they_are() -> None:
+    """Where spans go somewhere, they name the model and the service, beside what the platform's owner adds."""
+    environment = {"OTEL_RESOURCE_ATTRIBUTES": "deployment.environment=test", "HF_TOKEN": "x"}
+    prepare_environment(SPEC, ServingSettings("s", traces_endpoint="http://collector/v1/traces"), environment)
+    assert environment["OTEL_RESOURCE_ATTRIBUTES"] == "deployment.environment=test,fairlead.model=m"
+    assert environment["OTEL_SERVICE_NAME"] == "fairlead-engine"
+    untraced = {"HF_TOKEN": "x"}
+    prepare_environment(SPEC, ServingSettings("s"), untraced)
+    assert not [name for name in untraced if name.startswith("OTEL_")]
+
+
 def test_processor_time_is_weaker_evidence_on_an_accelerator() -> None:
     """On a GPU, where processors spin while a collective hangs, an engine that only burns time is given less of it."""
     tuning = ReplicaTuning(stall_after_s=7)

@@ -14,10 +14,14 @@ def test_settings_are_read_from_files_and_folders(tmp_path: Path) -> None:
     """The secret is read from its file, folders are taken as named."""
     file = tmp_path / "hop"
     file.write_text(SECRET + "\n")
-    settings = ServingSettings.from_environment(
-        {"FAIRLEAD_HOP_SECRET_FILE": str(file), "FAIRLEAD_MODEL_CACHE": "/models", "FAIRLEAD_SECRETS_DIR": "/secrets"}
-    )
-    assert settings == ServingSettings(SECRET, Path("/models"), Path("/secrets"))
+    named = {
+        "FAIRLEAD_HOP_SECRET_FILE": str(file),
+        "FAIRLEAD_MODEL_CACHE": "/models",
+        "FAIRLEAD_SECRETS_DIR": "/secrets",
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://collector/v1/traces",
+    }
+    settings = ServingSettings.from_environment(named)
+    assert settings == ServingSettings(SECRET, Path("/models"), Path("/secrets"), "http://collector/v1/traces")
 
 
 @pytest.mark.parametrize("content,said", [(None, "cannot be read"), ("short", "less than 32"), ("ä" * 64, "ASCII")])

@@ -1,13 +1,16 @@
 """vLLM's real application behind the door."""
 
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
 import pytest
 
+from fairlead_contract.modeldeployment import Task
 from fairlead_contract.names import HOP_HEADER
 from fairlead_contract.replica import ReplicaSpec
-from fairlead_serving.access import ALLOWED_ROUTES, guarded
+from fairlead_contract.surface import ENGINE_PATHS
+from fairlead_serving.access import allowed_routes, guarded
 
 SECRET = "5" * 64
 ADMINISTRATION = {
@@ -39,10 +42,10 @@ def application(vllm_engine: ModuleType) -> Any:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VLLM_SERVER_DEV_MODE", "1")
         arguments = vllm_engine.parse_arguments(spec, "/model")
-        return vllm_engine.build_app(arguments, ("generate", "transcription", "embed", "score"), None)
+        return vllm_engine.build_app(arguments, ("generate", "transcription", "embed", "classify"), None)
 
 
-async def reached(method: str, path: str) -> bool:
+async def reached(method: str, path: str, task: Task) -> bool:
     """Tell whether a request for a route gets through the door."""
     seen: list[str] = []
 
@@ -59,23 +62,25 @@ async def reached(method: str, path: str) -> bool:
         "root_path": "",
         "headers": [(HOP_HEADER.encode(), SECRET.encode())],
     }
-    await guarded(inside, SECRET, lambda: None)(scope, None, send)  # type: ignore[arg-type]  # nothing is received
+    await guarded(inside, SECRET, lambda: None, task)(scope, None, send)  # type: ignore[arg-type]  # nothing is received
     return bool(seen)
 
 
-async def test_only_the_allowed_routes_of_vllm_are_reachable(application: Any) -> None:
-    """Of all routes of vLLM's application, exactly the listed ones get through the door."""
+@pytest.mark.parametrize("task", ENGINE_PATHS)
+async def test_only_the_routes_of_the_task_are_reachable(application: Any, task: Task) -> None:
+    """Of all routes of vLLM's application, exactly those of the model's task get through the door."""
     offered = routes(application)
-    open_routes = {route for route in offered if await reached(*route)}
-    assert open_routes == offered & ALLOWED_ROUTES
-    assert {path for _, path in open_routes} >= {
-        "/v1/chat/completions",
-        "/v1/completions",
-        "/v1/responses",
-        "/v1/messages",
-        "/v1/models",
-        "/tokenize",
-    }
+    open_routes = {route for route in offered if await reached(*route, task)}
+    assert open_routes == offered & allowed_routes(task)
+
+
+async def test_vllm_offers_the_routes_of_every_task(application: Any) -> None:
+    """Each route that a task promises exists in vLLM, by that name."""
+    offered = {path for _, path in routes(application)}
+    for kind in ("embed", "scoring"):  # which vLLM adds for a loaded model only
+        offered |= {path for _, path in routes(import_module(f"vllm.entrypoints.pooling.{kind}.api_router").router)}
+    missing = {path for paths in ENGINE_PATHS.values() for path in paths} - offered
+    assert missing == set()
 
 
 async def test_vllms_administration_is_offered_and_closed(application: Any) -> None:
@@ -83,10 +88,5 @@ async def test_vllms_administration_is_offered_and_closed(application: Any) -> N
     offered = routes(application) & ADMINISTRATION
     assert {"/invocations", "/scale_elastic_ep", "/sleep", "/collective_rpc"} <= {path for _, path in offered}
     for method, path in offered:
-        assert not await reached(method, path)
-
-
-async def test_the_door_and_the_list_agree() -> None:
-    """A route is reachable if and only if it is listed, also where vLLM has no such route today."""
-    for method, path in ALLOWED_ROUTES | ADMINISTRATION:
-        assert await reached(method, path) == ((method, path) in ALLOWED_ROUTES)
+        for task in ENGINE_PATHS:
+            assert not await reached(method, path, task)

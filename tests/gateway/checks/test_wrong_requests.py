@@ -13,6 +13,7 @@ from fairlead_gateway.endpoints import ENDPOINTS
 
 CHAT, COMPLETIONS, RESPONSES = "/v1/chat/completions", "/v1/completions", "/v1/responses"
 MESSAGES, TOKENIZE, DETOKENIZE = "/v1/messages", "/tokenize", "/detokenize"
+EMBEDDINGS = "/v1/embeddings"
 HELLO = [{"role": "user", "content": "Hello"}]
 VALID: dict[str, dict[str, Any]] = {
     CHAT: {"model": "demo", "messages": HELLO},
@@ -22,7 +23,12 @@ VALID: dict[str, dict[str, Any]] = {
     "/v1/messages/count_tokens": {"model": "demo", "messages": HELLO},
     TOKENIZE: {"model": "demo", "prompt": "Hello"},
     DETOKENIZE: {"model": "demo", "tokens": [1]},
+    EMBEDDINGS: {"model": "embedder", "input": "Hello"},
+    "/v1/rerank": {"model": "reranker", "query": "Hello", "documents": ["Hello", "Goodbye"]},
+    "/v2/rerank": {"model": "reranker", "query": "Hello", "documents": ["Hello", "Goodbye"]},
+    "/v1/score": {"model": "reranker", "queries": "Hello", "documents": "Goodbye"},
 }
+"""Forms with a file are apart, in `test_form`."""
 
 
 def nested_schema(depth: int) -> dict[str, Any]:
@@ -194,7 +200,7 @@ def test_a_wrong_request_is_told_what_is_wrong(
 @pytest.mark.parametrize("path", VALID)
 def test_the_request_without_the_change_is_right(path: str) -> None:
     """What these tests change is a valid request."""
-    assert parse(ENDPOINTS[path], content(path, {}), "application/json").model == "demo"
+    assert parse(ENDPOINTS[path], content(path, {}), "application/json").model == VALID[path]["model"]
 
 
 RIGHT: list[tuple[str, dict[str, Any]]] = [
@@ -229,4 +235,4 @@ RIGHT: list[tuple[str, dict[str, Any]]] = [
 @pytest.mark.parametrize("path, change", RIGHT, ids=[f"{path} {str(change)[:40]}" for path, change in RIGHT])
 def test_what_clients_of_either_vendor_and_of_vllm_send_is_accepted(path: str, change: dict[str, Any]) -> None:
     """The checks refuse nothing that works."""
-    assert parse(ENDPOINTS[path], content(path, change), "application/json").model == "demo"
+    assert parse(ENDPOINTS[path], content(path, change), "application/json").model == VALID[path]["model"]

@@ -108,10 +108,11 @@ def added_up(entries: list[Entry]) -> dict[str, Any]:
     return {
         "requests": len(entries),
         "errors": sum(1 for entry in entries if entry.error),
-        "cached_answers": sum(1 for entry in entries if entry.cache == "hit"),
+        "cached_answers": sum(1 for entry in entries if entry.cache in {"hit", "shared"}),
         "input_tokens": sum(entry.input_tokens for entry in entries),
         "cached_input_tokens": sum(entry.cached_input_tokens for entry in entries),
         "output_tokens": sum(entry.output_tokens for entry in entries),
+        "audio_seconds": 0,
         "unpriced_requests": sum(1 for entry in entries if entry.measured and entry.cost is None),
         "cost": f"{Decimal(sum(costs)) / 10**9:.9f}" if costs else None,
     }

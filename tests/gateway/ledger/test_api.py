@@ -67,7 +67,7 @@ async def test_the_owner_learns_why(priced: Gateway) -> None:
         "outcome": "completed",
         "error": None,
         "cache": "bypass",
-        "usage": {"input_tokens": 7, "cached_input_tokens": 0, "output_tokens": 3},
+        "usage": {"input_tokens": 7, "cached_input_tokens": 0, "output_tokens": 3, "audio_seconds": 0},
         "cost": "0.000003534",
     }
 

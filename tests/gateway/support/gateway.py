@@ -2,12 +2,14 @@
 
 import json
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
+from fairlead_contract.modeldeployment import Task
 from fairlead_contract.routing import RouteTable
 from fairlead_gateway.runtime import Runtime, open_runtime
 from fairlead_gateway.settings import GatewaySettings
@@ -82,12 +84,29 @@ def gateway_files(folder: Path, port: int) -> Iterator[dict[str, Path]]:
     yield paths
 
 
+TASKS: Final[Mapping[str, Task]] = MappingProxyType(
+    {"demo": "generate", "embedder": "embed", "reranker": "score", "whisper": "transcribe"}
+)
+"""A model of each task, by its name."""
+
+
+def models_of_all_tasks(folder: Path, upstream_port: int) -> Path:
+    """Write routes to a model of each task, all of which answer at an upstream's port; return their file."""
+    file = folder / "models-of-all-tasks.json"
+    routes = tuple(route(name, task=task, upstream_port=upstream_port) for name, task in TASKS.items())
+    file.write_text(RouteTable(routes=routes).to_json())
+    return file
+
+
 @asynccontextmanager
 async def running_gateway(folder: Path, valkey: Path, upstream_port: int, **settings: Any) -> AsyncIterator[Gateway]:
     """Run a gateway whose one model, `demo`, answers at an upstream's port; it holds no requests unless told to."""
     with gateway_files(folder, upstream_port) as paths:
-        held = {"hold_stream_s": 0, "hold_whole_s": 0}
+        held = {"hold_stream_s": 0, "hold_whole_s": 0, "traces_endpoint": None}
         fixed = {**held, "port": 0, "metrics_port": 0, "redis_url": f"unix://{valkey}", "access_log": False, **paths}
-        fixed["tokens_per_event"] = 1  # whatever else this machine does meanwhile
+        # Whatever else this machine does meanwhile:
+        fixed["tokens_per_event"] = 1
+        fixed["redis_deadline_s"] = 5.0
+        fixed["failed_attempts_per_minute"] = 0  # tests that fail often are about something else
         async with open_runtime(GatewaySettings(**{**fixed, **settings})) as runtime:
             yield Gateway(runtime, runtime.port)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import yaml
 
 from fairlead_cli.errors import UnknownName
-from fairlead_cli.files import write_atomically
 from fairlead_cli.home import Home
+from fairlead_contract.files import write_atomically
 from fairlead_contract.manifest import parse_manifests
 from fairlead_contract.modeldeployment import ModelDeployment
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 import httpx2
 
 from fairlead_cli.applied import read_applied
-from fairlead_cli.errors import PlatformNotRunning, UnknownName
+from fairlead_cli.errors import UnknownName
+from fairlead_cli.gateway_client import bearer, get, said, silent
 from fairlead_cli.home import Home
 from fairlead_contract.errors import EngineDied, InvalidRequest
 
@@ -46,14 +47,14 @@ class Conversation:
         url = f"{self.address}/v1/chat/completions"
         try:
             with httpx2.stream(
-                "POST", url, json=body, headers=_bearer(self.token), timeout=timeout, trust_env=False
+                "POST", url, json=body, headers=bearer(self.token), timeout=timeout, trust_env=False
             ) as answer:
                 if answer.is_error:
                     answer.read()
-                    raise InvalidRequest(_said(answer))
+                    raise InvalidRequest(said(answer))
                 yield from _pieces(answer.iter_lines())
         except httpx2.HTTPError as error:
-            raise PlatformNotRunning(f"the gateway at {self.address} does not answer: {error}") from None
+            raise silent(self.address, error) from None
 
 
 def only_model(home: Home) -> str:
@@ -74,15 +75,10 @@ def check_model(address: str, token: str, model: str) -> str:
 
     Raises:
         PlatformNotRunning: The gateway does not answer.
+        InvalidRequest: The gateway refused to list its models, in its own words.
         UnknownName: There is no such model, at least not for that tenant.
     """
-    try:
-        answer = httpx2.get(f"{address}/v1/models", headers=_bearer(token), timeout=CONNECT_TIMEOUT_S, trust_env=False)
-    except httpx2.HTTPError as error:
-        raise PlatformNotRunning(f"the gateway at {address} does not answer: {error}") from None
-    if answer.is_error:
-        raise InvalidRequest(_said(answer))
-    known = [str(entry["id"]) for entry in answer.json()["data"]]
+    known = [str(entry["id"]) for entry in get(address, "/v1/models", token)["data"]]
     if model not in known:
         raise UnknownName(f"no model {model!r}; models: {', '.join(known) or 'none'}", param="model")
     return model
@@ -107,15 +103,3 @@ def _pieces(lines: Iterator[str]) -> Iterator[str]:
             if piece := choice.get("delta", {}).get("content"):
                 yield str(piece)
     raise EngineDied("the answer broke off; ask again")
-
-
-def _bearer(token: str) -> dict[str, str]:
-    return {"authorization": f"Bearer {token}"}
-
-
-def _said(answer: httpx2.Response) -> str:
-    """Return the message inside an error envelope, else the whole body."""
-    try:
-        return str(answer.json()["error"]["message"])
-    except (ValueError, KeyError, TypeError):
-        return f"the gateway answers {answer.status_code}: {answer.text[:300]}"

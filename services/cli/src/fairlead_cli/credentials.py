@@ -8,9 +8,9 @@ from datetime import timedelta
 import jwt
 
 from fairlead_cli.errors import UnknownName
-from fairlead_cli.files import create_once
 from fairlead_cli.home import Home
 from fairlead_cli.tenants_file import read_tenants
+from fairlead_contract.files import create_once
 from fairlead_contract.grants import check_scopes
 from fairlead_contract.hop import hop_secret
 from fairlead_contract.names import ADMIN_SCOPE, JWT_AUDIENCE, JWT_ISSUER, SCOPE_CLAIM, TENANT_CLAIM

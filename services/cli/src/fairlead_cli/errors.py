@@ -44,7 +44,7 @@ class ModelsFailed(FairleadError):
 
 
 class UnknownName(FairleadError):
-    """A model, key or tenant that does not exist here."""
+    """A model or tenant that does not exist here."""
 
     code = "unknown_name"
     http_status = 404

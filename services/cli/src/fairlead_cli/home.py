@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fairlead_cli.errors import PreflightFailed
-from fairlead_cli.files import private_folder
 from fairlead_cli.settings import Settings
+from fairlead_contract.files import private_folder
 
 HOME_VARIABLE = "FAIRLEAD_HOME"
 

@@ -1,7 +1,7 @@
 """issuers.yaml: written once without any issuer, then the user's to edit."""
 
-from fairlead_cli.files import create_once
 from fairlead_cli.home import Home
+from fairlead_contract.files import create_once
 
 DEFAULT_ISSUERS = """\
 # Whose tokens (JWT) the gateway takes besides those of `fairlead token`: your identity provider's. The gateway reads

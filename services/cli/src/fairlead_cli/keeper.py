@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fairlead_cli.files import PRIVATE_FILE
 from fairlead_cli.platform import Service, ServiceState
 from fairlead_cli.processes import identify, send_signal
+from fairlead_contract.files import PRIVATE_FILE
 
 log = logging.getLogger(__name__)
 

@@ -10,13 +10,13 @@ from fairlead_cli.changes import Change, plan_changes
 from fairlead_cli.claims import check_names
 from fairlead_cli.deploy import deploy
 from fairlead_cli.errors import PreflightFailed, RayUnreachable
-from fairlead_cli.files import locked
 from fairlead_cli.home import Home
 from fairlead_cli.platform import Platform, read_platform, running_platform
 from fairlead_cli.preflight import check_machine, check_models, check_port
 from fairlead_cli.services import RAY
 from fairlead_cli.settings import Settings
 from fairlead_cli.startup import end_platform, ensure_supervisor, wait_for_services
+from fairlead_contract.files import locked
 from fairlead_contract.manifest import load_path
 from fairlead_contract.modeldeployment import ModelDeployment
 

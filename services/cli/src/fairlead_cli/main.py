@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from fairlead_cli import __version__
-from fairlead_cli.commands import apply, chat, delete, down, keys, logs, status, token, up
+from fairlead_cli.commands import apply, chat, delete, down, keys, logs, status, token, up, usage
 from fairlead_contract.errors import FairleadError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.command("apply")(apply.apply)
 app.command("delete")(delete.delete)
 app.command("status")(status.status)
 app.command("token")(token.token)
+app.command("usage")(usage.usage)
 app.command("chat")(chat.chat)
 app.command("logs")(logs.logs)
 app.add_typer(keys.app, name="keys")

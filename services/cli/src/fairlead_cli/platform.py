@@ -5,10 +5,10 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from fairlead_cli.errors import PlatformNotRunning
-from fairlead_cli.files import write_atomically
 from fairlead_cli.home import Home
 from fairlead_cli.ports import LOOPBACK, Ports
 from fairlead_cli.processes import ProcessId
+from fairlead_contract.files import write_atomically
 
 
 class ServiceState(StrEnum):

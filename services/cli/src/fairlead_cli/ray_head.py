@@ -14,6 +14,7 @@ from fairlead_cli.home import Home
 from fairlead_cli.ports import LOOPBACK, Ports
 from fairlead_cli.processes import MARK_VARIABLE
 from fairlead_contract.ray_environment import RayPorts, ray_environment
+from fairlead_contract.tracing import engine_tracing, without_tracing
 
 OBJECT_STORE_BYTES = 200_000_000
 """Weights and tokens never pass through Ray's object store; this is the store's own floor with room to spare."""
@@ -75,10 +76,11 @@ class RayHead:
         """
         if not self.home.ray_token.is_file() or not self.home.ray_token.read_bytes().strip():
             raise PlatformStartFailed(f"{self.home.ray_token} is missing or empty; delete it and run fairlead up again")
-        kept = {name: value for name, value in inherited.items() if name not in _INHERITED_TROUBLE}
-        return kept | self._serve() | self._ray() | {MARK_VARIABLE: str(self.home.root)}
+        named = without_tracing(inherited)
+        kept = {name: value for name, value in named.items() if name not in _INHERITED_TROUBLE}
+        return kept | self._serve(engine_tracing(inherited)) | self._ray() | {MARK_VARIABLE: str(self.home.root)}
 
-    def _serve(self) -> dict[str, str]:
+    def _serve(self, tracing: Mapping[str, str]) -> dict[str, str]:
         """Return what every Ray of Fairlead's has, on one machine and in a cluster."""
         ports = RayPorts(
             haproxy_stats=self.ports.haproxy_stats,
@@ -91,6 +93,7 @@ class RayHead:
             token_file=str(self.home.ray_token),
             haproxy_folder=str(self.home.haproxy),
             ports=ports,
+            tracing=tracing,
         )
 
     def _ray(self) -> dict[str, str]:

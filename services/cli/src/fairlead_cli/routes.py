@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 
 from fairlead_cli.applied import Applied
-from fairlead_cli.files import write_atomically
 from fairlead_cli.home import Home
 from fairlead_cli.ports import LOOPBACK
+from fairlead_contract.files import write_atomically
 from fairlead_contract.names import route_prefix
 from fairlead_contract.routing import Access, Route, RouteTable
 from fairlead_contract.serve_config import revision

@@ -8,7 +8,6 @@ from functools import partial
 
 from fairlead_cli.deploy import deploy, serve_api
 from fairlead_cli.errors import RayUnreachable
-from fairlead_cli.files import locked, private_folder
 from fairlead_cli.gateway_process import GatewayProcess
 from fairlead_cli.home import Home
 from fairlead_cli.keeper import ServiceSpec
@@ -17,6 +16,7 @@ from fairlead_cli.processes import MARK_VARIABLE, kill_all, session_processes
 from fairlead_cli.ray_head import RayHead
 from fairlead_cli.valkey import Valkey
 from fairlead_contract.errors import FairleadError
+from fairlead_contract.files import locked, private_folder
 
 VALKEY, RAY, GATEWAY = "valkey", "ray", "gateway"
 

@@ -9,10 +9,9 @@ from functools import partial
 
 from fairlead_cli.credentials import create_credentials
 from fairlead_cli.errors import PlatformStartFailed
-from fairlead_cli.files import PRIVATE_FILE, locked
 from fairlead_cli.home import Home
 from fairlead_cli.issuers_file import create_issuers
-from fairlead_cli.keys import create_key_file
+from fairlead_cli.keys import key_store
 from fairlead_cli.platform import Platform, Service, ServiceState, read_platform
 from fairlead_cli.processes import (
     MARK_VARIABLE,
@@ -23,6 +22,7 @@ from fairlead_cli.processes import (
 )
 from fairlead_cli.routes import route_table, write_routes
 from fairlead_cli.tenants_file import create_tenants
+from fairlead_contract.files import PRIVATE_FILE, locked
 
 SUPERVISOR_START_TIMEOUT_S = 20.0
 SUPERVISOR_STOP_TIMEOUT_S = 45.0
@@ -49,7 +49,7 @@ def ensure_supervisor(home: Home, *, port: int) -> bool:
         create_credentials(home)
         create_tenants(home)
         create_issuers(home)
-        create_key_file(home)
+        key_store(home).create()
         write_routes(home, route_table((), serve_port=1))
         _set_logs_aside(home)
         _spawn_supervisor(home, port)

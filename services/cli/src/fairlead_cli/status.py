@@ -11,6 +11,7 @@ from fairlead_cli.facts import ReplicaFacts
 from fairlead_cli.observed import Observed
 from fairlead_cli.platform import Platform
 from fairlead_cli.services import GATEWAY, RAY
+from fairlead_contract.modeldeployment import Task
 from fairlead_contract.names import REPLICA_DEPLOYMENT, application_name
 
 
@@ -50,6 +51,7 @@ class ModelStatus:
     names: tuple[str, ...]
     engine: str
     phase: Phase
+    task: Task = "generate"
     ready: int = 0
     target: int = 0
     tensor: int = 1
@@ -100,6 +102,7 @@ def _model(entry: Applied, observed: Observed) -> ModelStatus:
         names=deployment.names,
         engine=spec.engine.name,
         phase=phase,
+        task=spec.model.task,
         ready=_ready(replicas),
         target=0 if spec.suspend else target,
         tensor=spec.parallelism.tensor,

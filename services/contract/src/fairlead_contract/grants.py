@@ -20,7 +20,8 @@ from fairlead_contract.mistakes import mistake
 
 ROUTES = frozenset(
     {"chat", "completions", "responses", "messages", "count_tokens", "tokenize", "detokenize"}
-    | {"models", "usage", "requests"}
+    | {"embeddings", "rerank", "score", "transcriptions", "translations"}
+    | {"models", "usage", "requests", "keys"}
 )
 """Every route that asks who is calling, by the name under which it is granted."""
 
@@ -44,6 +45,14 @@ class Grants(BaseModel):
     def allow_route(self, route: str) -> bool:
         """Return whether a route may be used."""
         return self.routes is None or route in self.routes
+
+    def cover(self, other: "Grants") -> bool:
+        """Return whether everything that others allow is allowed by these too."""
+        return _within(other.models, self.models) and _within(other.routes, self.routes)
+
+
+def _within(inner: frozenset[str] | None, outer: frozenset[str] | None) -> bool:
+    return outer is None or (inner is not None and inner <= outer)
 
 
 class DeclaredGrants(Grants):

@@ -16,6 +16,9 @@ MAX_NAME_LENGTH = 40
 HOP_HEADER = "x-fairlead-hop"
 """Carries the secret of the hop from gateway to replica."""
 
+AUDIO_SECONDS_HEADER = "x-fairlead-audio-seconds"
+"""With which a replica says how many seconds of sound a request holds, begun ones counted whole; streamed or not."""
+
 REQUEST_ID_HEADER = "x-request-id"
 
 DEFAULT_GATEWAY_PORT = 8080
@@ -33,7 +36,7 @@ SCOPE_CLAIM = "scope"
 """Space-separated words (RFC 8693, section 4.2)."""
 
 ADMIN_SCOPE = "admin"
-"""Whose holder may see the use of every tenant, not only of the token's own."""
+"""Whose holder may see the use of every tenant, not only of the token's own, and administer API keys."""
 
 
 def application_name(deployment: str) -> str:

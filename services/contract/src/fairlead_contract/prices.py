@@ -1,9 +1,11 @@
-"""What tokens cost, per model, as the tenants file declares it.
+"""What tokens and sound cost, per model, as the tenants file declares it.
 
     prices:
       demo: {input: 0.10, cachedInput: 0.05, output: 0.40}
+      whisper: {audioMinute: 0.006}
 
-Prices are per million tokens, in whatever currency the installation counts in, and exact to nine decimals.
+Prices are per million tokens, or per minute of sound, in whatever currency the installation counts in, and exact to
+nine decimals.
 """
 
 from decimal import Decimal
@@ -18,19 +20,29 @@ PerMillion = Annotated[Decimal, Field(ge=0, le=1_000_000, decimal_places=9, allo
 
 
 class Price(BaseModel):
-    """The price of a million tokens of one model.
+    """The prices of one model: of a million tokens, or of a minute of sound.
 
     Attributes:
         input: Of the prompt.
         cached_input: Of the prompt's part that the engine had in its prefix cache; as `input` where it is absent.
         output: Of the answer.
+        audio_minute: Of sound that is transcribed or translated; counted by seconds. With it, tokens need no price.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, alias_generator=to_camel, populate_by_name=True)
 
-    input: PerMillion
+    input: PerMillion = Decimal(0)
     cached_input: PerMillion | None = None
-    output: PerMillion
+    output: PerMillion = Decimal(0)
+    audio_minute: PerMillion = Decimal(0)
+
+    @model_validator(mode="after")
+    def _something_has_a_price(self) -> Self:
+        """A price that was forgotten must not make tokens free."""
+        for name in ("input", "output"):
+            if name not in self.model_fields_set and "audio_minute" not in self.model_fields_set:
+                raise mistake("is missing", "add it, or audioMinute where the model hears sound", at=name)
+        return self
 
     @model_validator(mode="after")
     def _cached_is_no_dearer(self) -> Self:

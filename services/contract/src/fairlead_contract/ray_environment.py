@@ -5,7 +5,9 @@ for `ray start` locally, for head and worker containers in a cluster. All that h
 number, the longest stream: a proxy or a replica that is on its way out stays until the last stream may have ended.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 HAPROXY_FOLDER_MODE = 0o700
 """Ray makes HAProxy's admin socket world-writable, and it takes commands from all comers: the folder guards it."""
@@ -36,6 +38,7 @@ def ray_environment(
     ports: RayPorts = RayPorts(),
     deregistration_s: int = 2,
     log_to_stderr: bool = False,
+    tracing: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, str]:
     """Return the environment variables with which every process of Ray starts.
 
@@ -47,6 +50,7 @@ def ray_environment(
         ports: Ports besides the front door.
         deregistration_s: Seconds for which a leaving replica still takes requests: until HAProxy has heard of it.
         log_to_stderr: Whether Serve logs to standard error, as pods want it, instead of to buffered files.
+        tracing: Where engines send their spans, as `tracing.engine_tracing` says it; Ray itself sends none.
     """
     return {
         "RAY_AUTH_MODE": "token",
@@ -57,6 +61,7 @@ def ray_environment(
         **_health(),
         **_places(haproxy_folder, ports),
         "RAY_SERVE_LOG_TO_STDERR": "1" if log_to_stderr else "0",
+        **tracing,
     }
 
 

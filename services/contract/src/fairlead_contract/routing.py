@@ -2,6 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from fairlead_contract.modeldeployment import Task
 from fairlead_contract.tenants import Limits
 
 ROUTE_TABLE_VERSION = 1
@@ -30,7 +31,7 @@ class Route(_Frozen):
     name: str = Field(description="Name of the ModelDeployment.")
     served_name: str = Field(description="The model name that clients send and that the engine knows.")
     aliases: tuple[str, ...] = ()
-    task: str = "generate"
+    task: Task = "generate"
     revision: str = Field(description="Changes whenever answers may change: model source or engine arguments.")
     upstream_host: str
     upstream_port: int

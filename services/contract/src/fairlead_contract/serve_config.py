@@ -111,6 +111,7 @@ def _secret_path(variable: EnvVar) -> str:
 
 def _environment(deployment: ModelDeployment, profile: RuntimeProfile) -> dict[str, str]:
     environment = dict(profile.env)
+    environment["VLLM_MEDIA_URL_ALLOW_REDIRECTS"] = "0"  # media come from the domain that was checked, or not at all
     environment["FAIRLEAD_HOP_SECRET_FILE"] = f"{profile.hop_secrets_folder}/{deployment.name}"
     if profile.secrets_folder:
         environment["FAIRLEAD_SECRETS_DIR"] = profile.secrets_folder

@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl
 from fairlead_contract.errors import IdentityUnavailable, Unauthenticated
 from fairlead_contract.grants import Grants, narrowing
 from fairlead_contract.tenants import Limits
+from fairlead_gateway.failed_attempts import FailedAttempts
 from fairlead_gateway.headers import Headers, values
 from fairlead_gateway.jwt_tokens import KeyMissing, TokenVerifier
 from fairlead_gateway.key_ring import KeyRing
@@ -51,6 +52,7 @@ class Authenticator:
     """Turns request headers into a Principal.
 
     Args:
+        attempts: Counts failures; None where nobody counts them.
         clock: Unix seconds.
         max_remembered: Verified tokens kept in memory; the least recently used goes first.
     """
@@ -61,9 +63,11 @@ class Authenticator:
         keys: KeyRing,
         tenants: TenantDirectory,
         *,
+        attempts: FailedAttempts | None = None,
         clock: Callable[[], float] = time.time,
         max_remembered: int = MAX_REMEMBERED,
     ) -> None:
+        self._attempts = attempts
         self._verifier = verifier
         self._keys = keys
         self._tenants = tenants
@@ -72,17 +76,27 @@ class Authenticator:
         self._verified: OrderedDict[bytes, Claims] = OrderedDict()
         self._version = verifier.version
 
-    async def authenticate(self, headers: Headers, query: bytes = b"") -> Principal:
+    async def authenticate(self, headers: Headers, query: bytes = b"", *, peer: str = "") -> Principal:
         """Return who is asking.
 
         Args:
             headers: Lower-case names and raw values.
             query: The part of the address behind `?`; credentials in it are refused.
+            peer: The address that the connection comes from.
 
         Raises:
             Unauthenticated: For every reason with the same text.
+            TooManyFailedAttempts: Instead of it, where the client has failed too often.
             IdentityUnavailable: The token's key is not known and its issuer does not answer.
         """
+        try:
+            return await self._identify(headers, query)
+        except Unauthenticated as refusal:
+            if self._attempts is None:
+                raise
+            raise self._attempts.count(refusal, peer, headers) from None
+
+    async def _identify(self, headers: Headers, query: bytes) -> Principal:
         if query and _has_credentials(query):
             raise Unauthenticated(QUERY_REFUSAL)
         credential = _credential(headers)

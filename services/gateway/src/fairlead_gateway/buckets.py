@@ -100,32 +100,35 @@ class BucketBook:
 
     def __init__(self, tenants: TenantDirectory) -> None:
         self._tenants = tenants
-        self._known: dict[tuple[str, str | None, str, bool], tuple[Limits, Limits, Limits, BucketSet]] = {}
+        self._known: dict[tuple[str, str | None, str, bool, bool], tuple[Limits, Limits, Limits, BucketSet]] = {}
 
-    def of(self, principal: Principal, route: Route, *, counted: bool) -> BucketSet:
-        """Return the limits under which a request to a model falls; one that is not counted uses no tokens."""
+    def of(self, principal: Principal, route: Route, *, counted: bool, paid: bool) -> BucketSet:
+        """Return the limits under which a request to a model falls.
+
+        One that is not counted uses no tokens, one that is not paid nothing that may have a price.
+        """
         of_tenant, of_key, of_model = self._tenants.limits_of(principal.tenant), principal.key_limits, route.limits
-        name = (principal.tenant, principal.key_id, route.name, counted)
+        name = (principal.tenant, principal.key_id, route.name, counted, paid)
         known = self._known.get(name)
         if known is not None and known[0] is of_tenant and known[1] is of_key and known[2] is of_model:
             return known[3]
         owned = [("tenant", principal.tenant, of_tenant), ("model", route.name, of_model)]
         if principal.key_id is not None:
             owned.insert(1, ("key", principal.key_id, of_key))
-        found = BucketSet.of(tuple(bucket for owner in owned for bucket in _buckets(*owner, counted=counted)))
+        found = BucketSet.of(
+            tuple(bucket for owner in owned for bucket in _buckets(*owner, counted=counted, paid=paid))
+        )
         if len(self._known) >= MAX_REMEMBERED:
             self._known.clear()
         self._known[name] = (of_tenant, of_key, of_model, found)
         return found
 
 
-def _buckets(scope: str, owner: str, limits: Limits, *, counted: bool) -> list[Bucket]:
+def _buckets(scope: str, owner: str, limits: Limits, *, counted: bool, paid: bool) -> list[Bucket]:
     declared = [("requests", limits.requests_per_minute), ("parallel", limits.parallel_requests)]
     if counted:
+        declared += [("tokens", limits.tokens_per_minute), ("tokens-day", limits.tokens_per_day)]
+    if paid:
         cost = None if limits.cost_per_day is None else round(limits.cost_per_day * BILLION)
-        declared += [
-            ("tokens", limits.tokens_per_minute),
-            ("tokens-day", limits.tokens_per_day),
-            ("cost-day", cost),
-        ]
+        declared.append(("cost-day", cost))
     return [Bucket(scope, owner, unit, limit) for unit, limit in declared if limit is not None]

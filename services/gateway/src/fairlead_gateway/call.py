@@ -4,8 +4,9 @@ The body is parsed once into values, for the checks, and once into the raw bytes
 upstream is joined from those bytes, so that a prompt, a schema or a number arrives exactly as the client wrote it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import msgspec
 
@@ -13,9 +14,14 @@ from fairlead_contract.errors import InvalidRequest, InvalidValue, UnknownField,
 from fairlead_contract.routing import Route
 from fairlead_gateway.checks.fields import REQUIRED, RULES
 from fairlead_gateway.checks.json_bounds import parse_object
+from fairlead_gateway.checks.media import check_media
 from fairlead_gateway.checks.policy import DROPPED, REFUSED, known_fields, nearest
 from fairlead_gateway.checks.prompts import MAX_PROMPTS
 from fairlead_gateway.endpoints import Dialect, Endpoint
+from fairlead_gateway.form import Form, read_form
+from fairlead_gateway.scoring import SIDES, prompts_of, sides_of
+
+JSON: Final = "application/json"
 
 RawFields = Mapping[str, bytes | memoryview]
 
@@ -33,9 +39,11 @@ class Call:
         max_output_tokens: The stated bound of one answer, or None.
         choices: Number of answers that the engine will generate: prompts times `n`.
         tokens_per_event: How many tokens the client wants in one event of its stream, or None.
-        prompt_bytes: Bytes of the fields that make up the prompt.
+        prompts: Number of prompts that the engine lays its template around.
+        prompt_bytes: Bytes of the fields that make up the prompt, as often as the engine reads them.
         deterministic: Whether the same request is bound to give the same answer.
-        fields: Raw bytes of each top-level field.
+        fields: Raw bytes of each top-level field of a JSON body.
+        form: What came instead of JSON, or None.
     """
 
     endpoint: Endpoint
@@ -45,13 +53,20 @@ class Call:
     max_output_tokens: int | None
     choices: int
     tokens_per_event: int | None
+    prompts: int
     prompt_bytes: int
     deterministic: bool
     fields: RawFields
+    form: Form | None = None
+
+    @property
+    def content_type(self) -> str:
+        """The content type of the body for the engine."""
+        return JSON if self.form is None else self.form.content_type
 
 
-def parse(endpoint: Endpoint, body: bytes, content_type: str | None) -> Call:
-    """Check a request body.
+def parse(endpoint: Endpoint, body: bytes, content_type: str | None, *, media_domains: Collection[str] = ()) -> Call:
+    """Check a request body; media are fetched from these domains alone.
 
     Raises:
         UnsupportedMediaType: The content type is not JSON.
@@ -64,20 +79,38 @@ def parse(endpoint: Endpoint, body: bytes, content_type: str | None) -> Call:
     values = parse_object(body)
     _check_fields(endpoint, values)
     _check_together(endpoint, values)
+    check_media(values, media_domains)
     raw = {name: memoryview(value) for name, value in _raw_decoder.decode(body).items()}
-    stream = bool(values.get("stream"))
+    return _call(endpoint, values, raw)
+
+
+async def parse_form(endpoint: Endpoint, body: bytes, content_type: str | None) -> Call:
+    """Check a request body that is a form; a large one is read in slices, with other requests in between.
+
+    Raises:
+        FairleadError: As `read_form` and `parse`.
+    """
+    form = await read_form(body, content_type)
+    _check_fields(endpoint, form.values)
+    return _call(endpoint, form.values, {}, form)
+
+
+def _call(endpoint: Endpoint, values: Mapping[str, object], raw: RawFields, form: Form | None = None) -> Call:
     options = values.get("stream_options")
+    prompts, prompt_bytes = _prompts(endpoint, values, raw)
     return Call(
         endpoint=endpoint,
         model=str(values["model"]),
-        stream=stream,
+        stream=bool(values.get("stream")),
         include_usage=isinstance(options, dict) and bool(options.get("include_usage")),
         max_output_tokens=_max_output_tokens(endpoint, values),
         choices=_choices(values),
         tokens_per_event=_tokens_per_event(values),
-        prompt_bytes=sum(len(raw[name]) for name in endpoint.prompt_fields if name in raw),
-        deterministic=_deterministic(values),
+        prompts=prompts,
+        prompt_bytes=prompt_bytes,
+        deterministic=endpoint.computed or _deterministic(values),
         fields=raw,
+        form=form,
     )
 
 
@@ -90,6 +123,8 @@ def rewrite(
     A `cache_salt` of None leaves the engine's prefix cache shared between tenants. An `answer_bound` is told as the
     most tokens of each answer, where a quota needs a bound and the request states none.
     """
+    if call.form is not None:
+        return call.form.written(route.served_name)
     replaced: dict[str, bytes] = {"model": msgspec.json.encode(route.served_name)}
     if call.stream and call.endpoint.usage_on_request:
         replaced["stream_options"] = _with_usage(call.fields.get("stream_options"))
@@ -155,6 +190,8 @@ def _check_together(endpoint: Endpoint, values: Mapping[str, object]) -> None:
         raise InvalidValue("`tool_choice` needs `tools`.", param="tool_choice")
     if endpoint.kind == "tokenize" and (values.get("prompt") is None) == (values.get("messages") is None):
         raise InvalidValue("/tokenize needs exactly one of `prompt` and `messages`.", param="prompt")
+    if endpoint.kind in SIDES:
+        sides_of(endpoint.kind, values)
     if _choices(values) > MAX_PROMPTS:
         raise InvalidValue(f"`prompt` times `n` may be {MAX_PROMPTS} answers at most.", param="n")
 
@@ -165,6 +202,14 @@ def _max_output_tokens(endpoint: Endpoint, values: Mapping[str, object]) -> int 
         if isinstance(value, int):
             return value
     return endpoint.engine_default_output
+
+
+def _prompts(endpoint: Endpoint, values: Mapping[str, object], raw: RawFields) -> tuple[int, int]:
+    """Return how many prompts there are, and how many bytes they have."""
+    sizes = {name: len(value) for name, value in raw.items()}
+    if endpoint.kind in SIDES:
+        return prompts_of(endpoint.kind, values, sizes)
+    return 1, sum(sizes.get(name, 0) for name in endpoint.prompt_fields)
 
 
 def _choices(values: Mapping[str, object]) -> int:

@@ -13,6 +13,7 @@ class Delivery:
     Attributes:
         outcome: How it ended; FAILED until it is known better.
         usage: What the engine reported last; of a whole answer, this is the count.
+        audio_seconds: Seconds of sound that the replica took up, or None where there is none.
         frames: Server-sent events delivered.
         deltas: Those of them that carry generated tokens.
         tokens_per_event: Tokens in each delta but the first of an answer, at least.
@@ -25,6 +26,7 @@ class Delivery:
 
     outcome: Outcome = Outcome.FAILED
     usage: Usage | None = None
+    audio_seconds: int | None = None
     frames: int = 0
     deltas: int = 0
     tokens_per_event: int = 1
@@ -41,7 +43,7 @@ class Delivery:
         prompt is charged as reported early or else as estimated, and the answer by its delivered events, less the
         opening ones that carry none: the first token has one to itself, the others share theirs as they were asked to.
         An engine may put more tokens into an event when it is busy, never fewer, so nobody is charged for more than
-        was delivered.
+        was delivered. Sound is heard before the first word is written, so all of its seconds are charged.
 
         Args:
             prompt_estimate: Tokens assumed for the prompt where the engine did not say.
@@ -52,12 +54,14 @@ class Delivery:
             None where nothing was delivered, or nothing new was generated; of an answer that its client did not wait
             for, the prompt was worked on.
         """
-        if self.outcome is Outcome.COMPLETED:
+        if self.outcome is Outcome.COMPLETED and self.audio_seconds is None:
             return self.usage
         if self.idle:
             return Usage(0, 0)
         if self.outcome is Outcome.CACHED:
             return None
+        if self.audio_seconds is not None and (self.first_byte_at is not None or self.outcome is Outcome.ABORTED):
+            return Usage(0, 0, audio_seconds=self.audio_seconds)
         if self.first_byte_at is None:
             return Usage(prompt_estimate, 0) if self.outcome is Outcome.ABORTED else None
         prompt = self.usage.prompt_tokens if self.usage is not None else prompt_estimate

@@ -7,8 +7,8 @@ for errors, and the dialect in which a path's errors are told.
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from email.utils import formatdate
 from typing import Final, TypeAlias
 
@@ -30,9 +30,14 @@ _SETTLE_S: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class EdgeLimits:
-    """What the edge grants a client; all times in seconds, all sizes in bytes."""
+    """What the edge grants a client; all times in seconds, all sizes in bytes.
+
+    Attributes:
+        body_bytes_on: By path, where a body may be larger than elsewhere.
+    """
 
     body_bytes: int = 4 * 1024 * 1024
+    body_bytes_on: Mapping[str, int] = field(default_factory=dict)
     head_timeout_s: float = 10.0
     body_idle_s: float = 10.0
     body_total_s: float = 120.0
@@ -40,6 +45,10 @@ class EdgeLimits:
     write_stall_s: float = 30.0
     connections: int = 8192
     connections_per_peer: int = 2048
+
+    def largest_body(self, path: str) -> int:
+        """Return the bytes that a body may have on a path."""
+        return self.body_bytes_on.get(path, self.body_bytes)
 
 
 class Edge:
@@ -148,10 +157,17 @@ class Edge:
         except FairleadError as error:
             reply.refuse(error)
         except Exception:  # whatever goes wrong in one request is that request's alone
-            log.exception("a request failed in the gateway", extra={"request_id": request.request_id})
+            log.exception("a request failed in the gateway", extra=_named(request))
             reply.refuse(InternalError("The gateway failed to answer; the request id finds the cause in its log."))
         if not reply.finished:
             reply.cut()
+
+
+def _named(request: Request) -> dict[str, str]:
+    """Return the ids by which a request is found again."""
+    context = request.trace_context
+    named = {"request_id": request.request_id}
+    return named if context is None or not context.sampled else {**named, "trace_id": context.trace_id}
 
 
 def _shutting_down() -> FairleadError:

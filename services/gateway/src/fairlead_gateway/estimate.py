@@ -8,7 +8,8 @@ with the stated bound of the answer, or else at most 1,024 tokens and a quarter 
 not refuse every request that states none. Four bytes per token is what English text has.
 
 Hard quotas take a bound, which no request passes: a token stands for at least one byte of the prompt, what chat
-templates add of their own is allowed for, and where no bound of the answer is stated the engine is told one.
+templates add of their own is allowed for, and where no bound of the answer is stated the engine is told one. Sound
+counts as the longest that an engine takes.
 """
 
 from collections.abc import Sequence
@@ -23,6 +24,10 @@ BYTES_PER_TOKEN: Final = 4
 DEFAULT_ANSWER_TOKENS: Final = 1024
 TEMPLATE_TOKENS: Final = 64
 """What a chat template adds that is no part of the request, such as a default system prompt."""
+
+LONGEST_AUDIO_S: Final = 600
+"""Seconds of sound that an engine takes (vLLM's VLLM_MAX_AUDIO_DECODE_DURATION_S); a file's size does not tell how long
+it sounds."""
 
 
 def prompt_tokens(call: Call) -> int:
@@ -52,6 +57,8 @@ def answer_bound(call: Call, buckets: Sequence[Bucket], model: str, cost: Cost) 
     return max(1, bound)
 
 
-def most_tokens(call: Call, answer: int) -> Usage:
+def most_used(call: Call, answer: int) -> Usage:
     """Return the most that a request can use whose answers have at most so many tokens each."""
-    return Usage(call.prompt_bytes + TEMPLATE_TOKENS, call.choices * answer)
+    if call.endpoint.audio:
+        return Usage(0, 0, audio_seconds=LONGEST_AUDIO_S)
+    return Usage(call.prompt_bytes + call.prompts * TEMPLATE_TOKENS, call.choices * answer)

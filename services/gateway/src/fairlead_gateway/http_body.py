@@ -53,7 +53,9 @@ class LengthBody:
         return data[len(piece) :]
 
     def take(self) -> bytes:
-        return self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        if len(self._pieces) != 1:
+            self._pieces = [b"".join(self._pieces)]
+        return self._pieces[0]
 
 
 class ChunkedBody:

@@ -1,12 +1,16 @@
 """API keys, looked up by the id inside the key and proven by a keyed hash."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Final
 
 from fairlead_contract.api_keys import KeyFile, KeyRecord, key_id_of
 from fairlead_gateway.watch import WatchedFile
 
 KeyIndex = Mapping[str, KeyRecord]
+
+_NOBODYS: Final = KeyRecord(id="0" * 12, tenant="", digest="0" * 64, created_at=datetime.fromtimestamp(0, UTC))
+"""Stands in for a key that does not exist, so that its refusal takes as long as that of a wrong secret."""
 
 
 def read_keys(content: bytes) -> KeyIndex:
@@ -33,5 +37,7 @@ class KeyRing:
     def find(self, key: str, *, now: datetime) -> KeyRecord | None:
         """Return the record of an active key, or None for any key that opens nothing."""
         key_id = key_id_of(key)
-        record = self._file.value.get(key_id) if key_id is not None else None
-        return record if record is not None and record.opens(self._pepper, key, now) else None
+        if key_id is None:
+            return None
+        record = self._file.value.get(key_id, _NOBODYS)
+        return record if record.opens(self._pepper, key, now) else None

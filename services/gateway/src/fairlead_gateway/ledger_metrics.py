@@ -44,6 +44,13 @@ class LedgerMetrics:
         self._written = Counter(telemetry.LEDGER_WRITTEN, "Records written", registry=registry)
         self._dropped = Counter(telemetry.LEDGER_DROPPED, "Records lost, because too many waited", registry=registry)
 
+        self._at_risk = Gauge(
+            telemetry.LEDGER_AT_RISK,
+            "1 where a setting of the ledger's Redis may lose records, 0 where it does not",
+            ("setting",),
+            registry=registry,
+        )
+
     def buffered(self, depth: Callable[[], int]) -> None:
         """Ask a function for the number of records that wait, at each scrape."""
         self._buffered.set_function(depth)
@@ -55,3 +62,7 @@ class LedgerMetrics:
     def dropped(self, records: int) -> None:
         """Count records that are lost."""
         self._dropped.inc(records)
+
+    def at_risk(self, setting: str, *, at_risk: bool) -> None:
+        """Take down whether a setting of Redis endangers the ledger."""
+        self._at_risk.labels(setting).set(at_risk)

@@ -19,7 +19,7 @@ from fairlead_contract.routing import Route
 from fairlead_gateway.buckets import Bucket, BucketBook, BucketSet
 from fairlead_gateway.call import Call
 from fairlead_gateway.costs import Cost, unpriced
-from fairlead_gateway.estimate import answer_bound, most_tokens, prompt_tokens, tokens_of
+from fairlead_gateway.estimate import answer_bound, most_used, prompt_tokens, tokens_of
 from fairlead_gateway.limit_keeper import LimitKeeper
 from fairlead_gateway.limit_refusal import LimitExceeded, QuotaExceeded, refusal
 from fairlead_gateway.limit_store import LEASE_S, RESTORE_S, LimitStore, QuotasUnknown, Settlement
@@ -88,7 +88,7 @@ class Limiter:
             RateLimited: A limit is reached; QuotaExhausted where it is a daily quota.
             LimiterUnavailable: Redis does not answer, and a daily quota or the policy `closed` is in force.
         """
-        limits = self._book.of(principal, route, counted=call.endpoint.counted)
+        limits = self._book.of(principal, route, counted=call.endpoint.counted, paid=call.endpoint.paid)
         if not limits.buckets:
             return Reservation(model=route.name, prompt_tokens=prompt_tokens(call))
         reservation = self._planned(limits, route.name, call)
@@ -144,7 +144,7 @@ class Limiter:
         bound, most = None, NOTHING
         if limits.hard:
             bound = answer_bound(call, limits.buckets, model, self._cost)
-            most = most_tokens(call, bound)
+            most = most_used(call, bound)
             limits = limits if self._cost(model, most) else limits.free_of_cost
         charges = tuple([self._charge(bucket, call, model, most) for bucket in limits.buckets])
         return Reservation(

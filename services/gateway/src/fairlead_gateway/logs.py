@@ -50,6 +50,7 @@ def access_log() -> Callable[[Record], None]:
         logger.info(
             "request",
             request_id=record.request_id,
+            trace_id=None if record.trace is None else record.trace.context.trace_id,
             path=record.path,
             tenant=record.tenant,
             key_id=record.key_id,
@@ -63,6 +64,7 @@ def access_log() -> Callable[[Record], None]:
             prompt_tokens=None if usage is None else usage.prompt_tokens,
             completion_tokens=None if usage is None else usage.completion_tokens,
             cached_tokens=None if usage is None else usage.cached_tokens,
+            audio_seconds=None if usage is None else usage.audio_seconds,
             cost=None if record.cost is None else money(record.cost),
             queue_ms=None if record.queue_s is None else round(record.queue_s * 1000, 1),
             first_byte_ms=None if record.first_byte_s is None else round(record.first_byte_s * 1000, 1),

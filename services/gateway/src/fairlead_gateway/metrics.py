@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from fairlead_contract import telemetry
 from fairlead_gateway.ledger_metrics import CostMetric, LedgerMetrics
+from fairlead_gateway.trace_metrics import TraceMetrics
 from fairlead_gateway.usage import Usage
 
 MAX_TENANTS = 1000
@@ -18,6 +19,7 @@ OTHER = "other"
 NONE = "none"
 
 DURATION_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
+ITL_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 TTFT_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
@@ -29,11 +31,14 @@ class CallMetrics:
     labels: tuple[str, str, str]
     by_code: dict[int, Counter]
     duration: Histogram
-    ttft: Histogram
+    ttft_streamed: Histogram
+    ttft_whole: Histogram
+    itl: Histogram
     running: Gauge
     input_tokens: Counter
     output_tokens: Counter
     cached_tokens: Counter
+    audio_seconds: Counter
     cost: CostMetric
 
     def started(self) -> None:
@@ -41,7 +46,14 @@ class CallMetrics:
         self.running.inc()
 
     def finished(
-        self, code: int, *, duration_s: float, ttft_s: float | None, usage: Usage | None, cost: int | None = None
+        self,
+        code: int,
+        *,
+        duration_s: float,
+        ttft_s: float | None,
+        usage: Usage | None,
+        cost: int | None = None,
+        stream: bool = False,
     ) -> None:
         """Count a request that has ended.
 
@@ -51,6 +63,7 @@ class CallMetrics:
             ttft_s: Seconds until the first byte of the answer, where there was one.
             usage: Tokens that the engine counted, where it did.
             cost: What they cost in billionths of the currency, where the model has a price.
+            stream: Whether the answer was streamed.
         """
         self.running.dec()
         counter = self.by_code.get(code)
@@ -60,11 +73,14 @@ class CallMetrics:
         counter.inc()
         self.duration.observe(duration_s)
         if ttft_s is not None:
-            self.ttft.observe(ttft_s)
+            (self.ttft_streamed if stream else self.ttft_whole).observe(ttft_s)
+            if stream and usage is not None and usage.completion_tokens > 1:
+                self.itl.observe((duration_s - ttft_s) / (usage.completion_tokens - 1))
         if usage is not None:
             self.input_tokens.inc(usage.prompt_tokens)
             self.output_tokens.inc(usage.completion_tokens)
             self.cached_tokens.inc(usage.cached_tokens)
+            self.audio_seconds.inc(usage.audio_seconds)
         if cost is not None:
             model, _, tenant = self.labels
             self.cost.add(model, tenant, cost)
@@ -83,7 +99,10 @@ class GatewayMetrics:
             telemetry.GATEWAY_DURATION_SECONDS, "Seconds from request to end of answer", DURATION_BUCKETS_S
         )
         self._ttft = self._histogram(
-            telemetry.GATEWAY_TTFT_SECONDS, "Seconds from request to first byte of answer", TTFT_BUCKETS_S
+            telemetry.GATEWAY_TTFT_SECONDS, "Seconds from request to first byte of answer", TTFT_BUCKETS_S, "streaming"
+        )
+        self._itl = self._histogram(
+            telemetry.GATEWAY_ITL_SECONDS, "Mean seconds between the tokens of a stream", ITL_BUCKETS_S
         )
         self._running = Gauge(telemetry.GATEWAY_RUNNING, "Requests running now", ("model",), registry=self.registry)
         per_tenant = ("model", "tenant")
@@ -92,8 +111,12 @@ class GatewayMetrics:
         self._cached = self._counter(
             telemetry.GATEWAY_CACHED_TOKENS, "Prompt tokens that the engine had in its prefix cache", per_tenant
         )
+        self._audio = self._counter(
+            telemetry.GATEWAY_AUDIO_SECONDS, "Seconds of sound that were transcribed or translated", per_tenant
+        )
         self._cost = CostMetric(self.registry)
         self.ledger = LedgerMetrics(self.registry)
+        self.traces = TraceMetrics(self.registry)
         self._limited = self._counter(telemetry.GATEWAY_LIMITED, "Requests refused by a limit", ("scope", "unit"))
         self._cache = self._counter(telemetry.GATEWAY_CACHE, "Look-ups in the response cache", ("result",))
         self._cache_by_result: dict[str, Counter] = {}
@@ -121,6 +144,9 @@ class GatewayMetrics:
         )
         self._held = Gauge(
             telemetry.GATEWAY_HELD, "Requests that wait for a model to start", ("model",), registry=self.registry
+        )
+        self._unauthenticated = self._counter(
+            telemetry.GATEWAY_UNAUTHENTICATED, "Requests without valid credentials", ("result",)
         )
         self._calls: dict[tuple[str, str, str], CallMetrics] = {}
         self._tenants: set[str] = set()
@@ -177,6 +203,10 @@ class GatewayMetrics:
         """Tell how many requests are held for a model."""
         self._held.labels(model).set(count)
 
+    def unauthenticated(self, too_many: bool) -> None:  # noqa: FBT001 - the authenticator's callback
+        """Count a request without valid credentials, and whether its address has sent too many."""
+        self._unauthenticated.labels("limited" if too_many else "refused").inc()
+
     def render(self) -> bytes:
         """Return all metrics in Prometheus' text format."""
         return generate_latest(self.registry)
@@ -187,11 +217,14 @@ class GatewayMetrics:
             labels=(model, route, tenant),
             by_code={},
             duration=self._duration.labels(model, route),
-            ttft=self._ttft.labels(model, route),
+            ttft_streamed=self._ttft.labels(model, route, "true"),
+            ttft_whole=self._ttft.labels(model, route, "false"),
+            itl=self._itl.labels(model, route),
             running=self._running.labels(model),
             input_tokens=self._input.labels(model, tenant),
             output_tokens=self._output.labels(model, tenant),
             cached_tokens=self._cached.labels(model, tenant),
+            audio_seconds=self._audio.labels(model, tenant),
             cost=self._cost,
         )
 
@@ -205,5 +238,5 @@ class GatewayMetrics:
     def _counter(self, name: str, help_text: str, labels: tuple[str, ...]) -> Counter:
         return Counter(name, help_text, labels, registry=self.registry)
 
-    def _histogram(self, name: str, help_text: str, buckets: tuple[float, ...]) -> Histogram:
-        return Histogram(name, help_text, ("model", "route"), buckets=buckets, registry=self.registry)
+    def _histogram(self, name: str, help_text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+        return Histogram(name, help_text, ("model", "route", *labels), buckets=buckets, registry=self.registry)

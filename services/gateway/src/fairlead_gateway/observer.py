@@ -16,6 +16,7 @@ class Observer:
         log: Writes one line per request; None where no such lines are wanted.
         prices: What models cost; None where nothing has a price.
         ledger: Keeps a record; None where no ledger is kept.
+        traces: Turns the record of a request that is traced into spans; None where nothing is traced.
     """
 
     def __init__(
@@ -25,11 +26,13 @@ class Observer:
         *,
         prices: PriceList | None = None,
         ledger: Callable[[Record], None] | None = None,
+        traces: Callable[[Record], None] | None = None,
     ) -> None:
         self._metrics = metrics
         self._log = log
         self._prices = prices
         self._ledger = ledger
+        self._traces = traces
 
     def admitted(self, record: Record) -> None:
         """Count a request that begins to run."""
@@ -53,6 +56,7 @@ class Observer:
             ttft_s=record.first_byte_s,
             usage=record.usage,
             cost=record.cost,
+            stream=record.stream,
         )
         self._metrics.cache(record.cache.value)
         self._keep(record)
@@ -63,3 +67,5 @@ class Observer:
             self._ledger(record)
         if self._log is not None:
             self._log(record)
+        if self._traces is not None and record.trace is not None:
+            self._traces(record)

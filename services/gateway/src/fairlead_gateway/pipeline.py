@@ -11,15 +11,15 @@ reserved is settled in any case, after the client has its answer.
 import asyncio
 from dataclasses import dataclass, field
 
-from fairlead_contract.errors import FairleadError, InternalError
+from fairlead_contract.errors import FairleadError, InternalError, InvalidValue
 from fairlead_contract.routing import Route
 from fairlead_gateway.auth import Authenticator
 from fairlead_gateway.cache import CACHE_HEADER, CachedAnswer, CacheState, ResponseCache, cache_rules
-from fairlead_gateway.call import Call, parse
+from fairlead_gateway.call import Call, parse, parse_form
 from fairlead_gateway.catalog import Catalog
 from fairlead_gateway.client_timeout import client_timeout_s
 from fairlead_gateway.delivery import Delivery
-from fairlead_gateway.endpoints import Endpoint
+from fairlead_gateway.endpoints import Endpoint, paths_for
 from fairlead_gateway.envelope import sse_error
 from fairlead_gateway.headers import first
 from fairlead_gateway.heartbeat import Heartbeat
@@ -37,12 +37,17 @@ from fairlead_gateway.sending import deliver
 from fairlead_gateway.sharing import look_up, share, step_back
 from fairlead_gateway.stream import EVENT_STREAM, STREAM_HEADERS
 from fairlead_gateway.tenant_salt import TenantSalts
+from fairlead_gateway.traces import Traces
 from fairlead_gateway.waiting import ClientLeft
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What the steps work with."""
+    """What the steps work with.
+
+    Attributes:
+        media_domains: From which media that prompts name are fetched; none fetches nothing.
+    """
 
     authenticator: Authenticator
     catalog: Catalog
@@ -53,6 +58,8 @@ class Services:
     sender: Sender
     observer: Observer
     resilience: Resilience = field(default_factory=Resilience)
+    traces: Traces | None = None
+    media_domains: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -135,6 +142,8 @@ async def admit(endpoint: Endpoint, request: Request, reply: Reply, record: Reco
         FairleadError: The request is refused.
     """
     principal = await authenticate(request, record, services)
+    if services.traces is not None:
+        record.trace = services.traces.begin(endpoint, request)
     permit(principal, endpoint.kind)
     timeout_s = client_timeout_s(request.head.headers)
     call, route = await understand(endpoint, request, principal, record, services)
@@ -165,10 +174,11 @@ async def authenticate(request: Request, record: Record, services: Services) -> 
     """Return who is asking.
 
     Raises:
-        Unauthenticated: Nobody we know.
+        Unauthenticated, TooManyFailedAttempts: Nobody we know.
         IdentityUnavailable: Someone whose issuer's keys cannot be had.
     """
-    principal = await services.authenticator.authenticate(request.head.headers, request.head.query)
+    head = request.head
+    principal = await services.authenticator.authenticate(head.headers, head.query, peer=request.peer)
     record.tenant, record.key_id, record.subject = principal.tenant, principal.key_id, principal.subject
     return principal
 
@@ -181,13 +191,36 @@ async def understand(
     Raises:
         InvalidRequest, RequestTooLarge, RequestTimeout, UnsupportedMediaType: The body is not a request.
         ModelNotFound, ModelSuspended: There is no such model for this principal, or not now.
+        InvalidValue: The model is there for other endpoints.
     """
     content_type = first(request.head.headers, b"content-type")
     body = await request.body.read()
-    call = parse(endpoint, body, None if content_type is None else content_type.decode("latin-1"))
+    said = None if content_type is None else content_type.decode("latin-1")
+    if endpoint.audio:
+        call = await parse_form(endpoint, body, said)
+    else:
+        call = parse(endpoint, body, said, media_domains=services.media_domains)
     route = services.catalog.resolve(call.model, principal)
     record.model, record.revision, record.stream = route.name, route.revision, call.stream
+    if record.trace is not None:
+        record.trace.model = call.model
+    check_task(endpoint, call.model, route)
     return call, route
+
+
+def check_task(endpoint: Endpoint, model: str, route: Route) -> None:
+    """Return if a model's task is what an endpoint is for.
+
+    Raises:
+        InvalidValue: It is not; the error names the endpoints of the model's task.
+    """
+    served = paths_for(route.task)
+    if endpoint.path not in served:
+        raise InvalidValue(
+            f"The model `{model}` has the task `{route.task}`, which {endpoint.path} is not for. "
+            f"Ask it at {', '.join(served)}, or choose another model; GET /v1/models tells their tasks.",
+            param="model",
+        )
 
 
 async def limit(principal: Principal, route: Route, call: Call, reply: Reply, services: Services) -> Reservation:

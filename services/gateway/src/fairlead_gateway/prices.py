@@ -20,27 +20,35 @@ MILLION: Final = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Tariff:
-    """A price in billionths of the currency per million tokens, which is exact for every price that can be declared."""
+    """A price in billionths of the currency per million tokens, which is exact for every price that can be declared.
+
+    Attributes:
+        audio_minute: Billionths of the currency per minute of sound.
+    """
 
     input: int
     cached_input: int
     output: int
+    audio_minute: int = 0
 
     @classmethod
     def of(cls, price: Price) -> "Tariff":
         """Convert a declared price."""
         cached = price.input if price.cached_input is None else price.cached_input
-        return cls(_billionths(price.input), _billionths(cached), _billionths(price.output))
+        return cls(
+            _billionths(price.input), _billionths(cached), _billionths(price.output), _billionths(price.audio_minute)
+        )
 
     def cost(self, usage: Usage) -> int:
-        """Return what tokens cost, in billionths of the currency."""
+        """Return what tokens or sound cost, in billionths of the currency."""
         cached = min(usage.cached_tokens, usage.prompt_tokens)
         total = (
             (usage.prompt_tokens - cached) * self.input
             + cached * self.cached_input
             + usage.completion_tokens * self.output
         )
-        return (total + MILLION // 2) // MILLION
+        sixtieths = total * 60 + usage.audio_seconds * self.audio_minute * MILLION
+        return (sixtieths + 30 * MILLION) // (60 * MILLION)
 
 
 class PriceList:

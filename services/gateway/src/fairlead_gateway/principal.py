@@ -20,7 +20,7 @@ class Principal:
         key_id: Id of the API key, or None where a token was used.
         grants: What the tenant may use, and what the credential's scopes narrow it to; all of them must allow.
         key_limits: How much the API key may use, besides its tenant's limits.
-        is_admin: Whether the caller may see what concerns other tenants.
+        is_admin: Whether the caller may see and change what concerns other tenants.
     """
 
     tenant: str
@@ -50,4 +50,16 @@ def permit(principal: Principal, route: str) -> None:
         raise PermissionDenied(
             f"Your credentials do not grant the route `{route}`. Ask your operator for `routes: [{route}]` in the "
             f"tenant's grants, and for the scope `routes:{route}` where the token or key has scopes."
+        )
+
+
+def permit_admin(principal: Principal) -> None:
+    """Let an admin through.
+
+    Raises:
+        PermissionDenied: The principal is none.
+    """
+    if not principal.is_admin:
+        raise PermissionDenied(
+            "Only admins may do this. Use a token with the scope `admin`, such as `fairlead token --admin` prints."
         )

@@ -6,6 +6,7 @@ from typing import Final
 
 from fairlead_gateway.cache import CacheState
 from fairlead_gateway.limits import Outcome
+from fairlead_gateway.traces import RequestTrace
 from fairlead_gateway.usage import Usage
 
 CLIENT_LEFT: Final = 499
@@ -33,6 +34,7 @@ class Record:
         queue_s: Seconds from the request's head until it was sent to its model, or None where it never was.
         first_byte_s: Seconds from the request's head to the first byte of the answer, or None.
         duration_s: Seconds from the request's head to the end of the reply.
+        trace: Its trace, where it is recorded.
     """
 
     request_id: str
@@ -53,3 +55,4 @@ class Record:
     queue_s: float | None = None
     first_byte_s: float | None = None
     duration_s: float = 0.0
+    trace: RequestTrace | None = None

@@ -4,9 +4,10 @@ It stands between two connections: bytes go one way, and the other way go the cl
 """
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from fairlead_contract.errors import FairleadError
+from fairlead_contract.names import AUDIO_SECONDS_HEADER
 from fairlead_gateway.delivery import Delivery
 from fairlead_gateway.endpoints import Dialect
 from fairlead_gateway.headers import Headers, first
@@ -15,6 +16,8 @@ from fairlead_gateway.reply import Reply
 from fairlead_gateway.stream import EVENT_STREAM, StreamReader
 from fairlead_gateway.upstream_connection import Flow
 from fairlead_gateway.whole import AnswerReader, RefusalReader
+
+_AUDIO_SECONDS: Final = AUDIO_SECONDS_HEADER.encode("ascii")
 
 
 class _Reader(Protocol):
@@ -37,9 +40,12 @@ class Relay:
         hide_usage: Whether a stream's usage event is for the gateway alone.
         keep: Whether the delivered bytes are kept, for the cache.
         on_slow: Called when the client is slow to read an answer that is still under way.
+
+    Attributes:
+        status: HTTP status of the upstream's answer, 0 before.
     """
 
-    __slots__ = ("_dialect", "_error", "_flow", "_hide_usage", "_on_slow", "_reader", "_reply", "delivery")
+    __slots__ = ("_dialect", "_error", "_flow", "_hide_usage", "_on_slow", "_reader", "_reply", "delivery", "status")
 
     def __init__(
         self,
@@ -57,6 +63,7 @@ class Relay:
         self._reader: _Reader | None = None
         self._flow: Flow | None = None
         self._error: FairleadError | None = None
+        self.status = 0
         self.delivery = Delivery(kept=[] if keep else None)
         reply.listener = self
 
@@ -80,7 +87,11 @@ class Relay:
             flow.abandon()
 
     def head(self, status: int, headers: Headers) -> None:
+        self.status = status
         content_type = (first(headers, b"content-type") or b"application/json").decode("latin-1").lower()
+        seconds = first(headers, _AUDIO_SECONDS)
+        if seconds is not None:
+            self.delivery.audio_seconds = int(seconds)
         if status != 200:  # noqa: PLR2004
             self._reader = RefusalReader(status, content_type)
         elif content_type.startswith(EVENT_STREAM):

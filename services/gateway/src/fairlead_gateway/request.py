@@ -10,9 +10,9 @@ from fairlead_contract.errors import FairleadError
 from fairlead_gateway.headers import Headers, first
 from fairlead_gateway.http_body import body_decoder, too_large
 from fairlead_gateway.http_head import RequestHead
+from fairlead_gateway.trace_context import trace_context_of
 
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._:\-]{0,127}")
-_TRACEPARENT: Final = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 class Body:
@@ -90,12 +90,12 @@ class Request:
         head: Method, path, query and headers.
         body: Read with `await request.body.read()`.
         request_id: The client's own id where it is well-formed, else one made here.
-        traceparent: The client's W3C trace context, or None.
+        trace_context: The trace that it belongs to, or None: the client's own until the gateway records it.
         peer: The address that the connection comes from.
         received_at: Event-loop time in seconds at which the head was complete.
     """
 
-    __slots__ = ("body", "head", "peer", "received_at", "request_id", "traceparent")
+    __slots__ = ("body", "head", "peer", "received_at", "request_id", "trace_context")
 
     def __init__(self, head: RequestHead, body: Body, *, peer: str, received_at: float) -> None:
         self.head = head
@@ -103,7 +103,7 @@ class Request:
         self.peer = peer
         self.received_at = received_at
         self.request_id = request_id_of(head.headers)
-        self.traceparent = _well_formed(first(head.headers, b"traceparent"), _TRACEPARENT)
+        self.trace_context = trace_context_of(head.headers)
 
 
 def request_id_of(headers: Headers) -> str:

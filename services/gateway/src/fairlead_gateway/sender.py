@@ -9,6 +9,7 @@ from fairlead_gateway.endpoints import Endpoint
 from fairlead_gateway.headers import Headers
 from fairlead_gateway.request import Request
 from fairlead_gateway.retry_budget import Resend
+from fairlead_gateway.traces import Attempt
 from fairlead_gateway.upstream import Address, UpstreamPool
 from fairlead_gateway.upstream_connection import Flow, Patience, Sink
 
@@ -65,22 +66,26 @@ class Sender:
         body: bytes,
         sink: Sink,
         *,
+        content_type: str,
         stream: bool,
         resend: Resend,
         left_s: float | None = None,
+        attempt: Attempt | None = None,
     ) -> None:
         """Send a body and feed the answer to a sink; return when the answer is complete or abandoned.
 
         Where the whole request's time is not what it usually is, because some of it is gone or the client gave less,
-        `left_s` says how much of it is left.
+        `left_s` says how much of it is left. An attempt is told what becomes of the sending, where that is recorded.
 
         Raises:
             Unavailable, UpstreamFailed, UpstreamTimeout: As `UpstreamPool.exchange`.
         """
         prepared = self._prepare(route, endpoint)
-        trace = b"" if request.traceparent is None else b"traceparent: %b\r\n" % request.traceparent.encode("ascii")
-        variable = b"%bcontent-length: %d\r\n%b: %b\r\n\r\n" % (
+        context = request.trace_context if attempt is None else attempt.context
+        trace = b"" if context is None else context.headers
+        variable = b"%bcontent-type: %b\r\ncontent-length: %d\r\n%b: %b\r\n\r\n" % (
             trace,
+            content_type.encode("ascii"),
             len(body),
             _REQUEST_ID,
             request.request_id.encode("ascii"),
@@ -89,7 +94,10 @@ class Sender:
         patience = self._streamed if stream else self._whole
         if left_s is not None:
             patience = patience.within(left_s)
-        await self._pool.exchange(prepared.address, payload, sink, patience, model=route.name, resend=resend)
+        again = None if attempt is None else attempt.again
+        await self._pool.exchange(
+            prepared.address, payload, sink, patience, model=route.name, resend=resend, on_again=again
+        )
 
     async def knock(self, route: Route) -> bool:
         """Return whether one of a model's replicas says that it is well; that takes as long as a stream may to begin.
@@ -155,7 +163,6 @@ def _head(route: Route, endpoint: Endpoint, secret: str) -> bytes:
     return (
         f"POST {path} HTTP/1.1\r\n"
         f"host: {route.upstream_host}:{route.upstream_port}\r\n"
-        "content-type: application/json\r\n"
         "accept: application/json, text/event-stream\r\n"
         # Ray Serve need not watch for our leaving: the engine does, and a task per request less is a task less.
         "x-request-disconnect-disabled: ?1\r\n"

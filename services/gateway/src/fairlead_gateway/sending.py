@@ -84,6 +84,8 @@ async def _attempt(inference: "Inference", services: "Services", body: bytes) ->
     if inference.heartbeat is not None:
         inference.heartbeat.delivery = delivery
     left_s = None if inference.deadline_at is None else inference.deadline_at - loop.time()
+    trace = inference.record.trace
+    attempt = None if trace is None else trace.attempt(call, route)
     try:
         await services.sender.send(
             route,
@@ -91,9 +93,11 @@ async def _attempt(inference: "Inference", services: "Services", body: bytes) ->
             inference.request,
             body,
             relay,
+            content_type=call.content_type,
             stream=call.stream,
             resend=inference.resend,
             left_s=left_s,
+            attempt=attempt,
         )
     except FairleadError as error:
         relay.broken(error)
@@ -101,6 +105,8 @@ async def _attempt(inference: "Inference", services: "Services", body: bytes) ->
             delivery.outcome = Outcome.ABORTED  # the client's own deadline: what was worked on is charged
     finally:
         failure = relay.error
+        if attempt is not None:
+            attempt.end(relay.status, "" if failure is None else failure.code, delivery)
         waits = failure is not None and held(failure) and _holding(inference, services) is not None
         code = "" if failure is None or waits else failure.code
         door.leave(how, verdict(delivery, code, hurried=inference.hurried), loop.time())

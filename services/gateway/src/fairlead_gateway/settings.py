@@ -5,16 +5,22 @@ be listened on: every route but /health and /ready asks for credentials. What th
 belongs to the ingress before it.
 """
 
+import os
+import re
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
-from pydantic import Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from fairlead_contract.names import DEFAULT_GATEWAY_PORT, JWT_AUDIENCE, JWT_ISSUER
+from fairlead_contract.tracing import traces_endpoint, traces_ratio
+from fairlead_gateway.checks.media import DOMAIN
 from fairlead_gateway.limits import WhenRedisLost
 
 MIB = 1024 * 1024
+HOST_NAME: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._\-]{0,251}[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]{2,45}\]")
 
 
 def _seconds(default: float, title: str, description: str, *, least: float = 0.001) -> float:
@@ -38,6 +44,28 @@ def _file(title: str, description: str) -> Path:
 
 
 Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+def _words(value: object) -> object:
+    return [word for each in value.split(",") if (word := each.strip())] if isinstance(value, str) else value
+
+
+def _host(value: str) -> str:
+    if not HOST_NAME.fullmatch(value):
+        raise ValueError(f"{value!r} is no host name; write names without scheme and port, such as api.example.com")
+    return value.lower()
+
+
+def _domain(value: str) -> str:
+    if not DOMAIN.fullmatch(value):
+        raise ValueError(f"{value!r} is no domain; write names such as images.example.com, without scheme and port")
+    return value.lower()
+
+
+Hosts = Annotated[tuple[Annotated[str, AfterValidator(_host)], ...], NoDecode, BeforeValidator(_words)]
+Domains = Annotated[tuple[Annotated[str, AfterValidator(_domain)], ...], NoDecode, BeforeValidator(_words)]
+Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_words)]
+"""Lists are written with commas, as people write them into an environment."""
 
 
 class GatewaySettings(BaseSettings):
@@ -66,11 +94,42 @@ class GatewaySettings(BaseSettings):
     issuer: str = Field(JWT_ISSUER, title="Issuer", description="The `iss` that a token must have.")
     audience: str = Field(JWT_AUDIENCE, title="Audience", description="The `aud` that a token must have.")
 
+    allowed_hosts: Hosts = Field(
+        (),
+        title="Allowed hosts",
+        description="Host names under which the API may be asked, separated by commas; none allows every name.",
+    )
+    failed_attempts_per_minute: int = Field(
+        20,
+        ge=0,
+        title="Failed attempts",
+        description="Requests without valid credentials of one address in a minute; more get 429. 0 bounds nothing.",
+    )
+    trusted_proxies: Networks = Field(
+        (),
+        title="Trusted proxies",
+        description="Networks of proxies whose X-Forwarded-For is believed, separated by commas.",
+    )
+    media_domains: Domains = Field(
+        (),
+        title="Media domains",
+        description="Domains, with those below them, from which media in prompts are fetched, separated by commas; "
+        "none fetches nothing.",
+    )
+
     redis_url: SecretStr | None = Field(
         None, title="Redis URL", description="Redis or Valkey for limits and cache: redis://, rediss:// or unix://."
     )
     redis_url_file: Path | None = Field(
         None, title="Redis URL file", description="File that holds the Redis URL, where it carries a password."
+    )
+    cache_redis_url: SecretStr | None = Field(
+        None,
+        title="Cache's Redis URL",
+        description="Redis or Valkey for the cache of answers alone, if it has its own.",
+    )
+    cache_redis_url_file: Path | None = Field(
+        None, title="Cache's Redis URL file", description="File that holds that URL, where it carries a password."
     )
     redis_deadline_s: float = _seconds(0.1, "Redis deadline", "Longest time that a request waits for Redis.")
     when_redis_lost: WhenRedisLost = Field(
@@ -93,6 +152,9 @@ class GatewaySettings(BaseSettings):
     ledger_flush_s: float = _seconds(2, "Ledger flush", "Time at the end to write what still waits.", least=0)
 
     body_bytes: int = _bytes(4 * MIB, "Largest request", "Larger request bodies are refused with 413.")
+    audio_bytes: int = _bytes(
+        26 * MIB, "Largest audio request", "Larger forms with sound are refused; the engine takes files of 25 MiB."
+    )
     head_timeout_s: float = _seconds(10, "Head time-out", "Time in which a request's head must be complete.")
     body_idle_s: float = _seconds(10, "Body idle time-out", "Longest pause within a request's body.")
     body_total_s: float = _seconds(120, "Body time-out", "Time in which a request's body must be complete.")
@@ -134,6 +196,26 @@ class GatewaySettings(BaseSettings):
         0, "Drain notice", "Time between being not ready and accepting no more, for load balancers to notice.", least=0
     )
 
+    traces_endpoint: str | None = Field(
+        default_factory=lambda: traces_endpoint(os.environ),
+        validate_default=True,
+        pattern=r"^https?://[^@\s]+$",
+        title="Traces endpoint",
+        description="Where spans are sent (OTLP over HTTP), as a whole URL without credentials; without it nothing is "
+        "traced. By default what OTEL_EXPORTER_OTLP_TRACES_ENDPOINT or OTEL_EXPORTER_OTLP_ENDPOINT says.",
+    )
+    traces_ratio: float = Field(
+        default_factory=lambda: traces_ratio(os.environ),
+        validate_default=True,
+        ge=0,
+        le=1,
+        title="Traces ratio",
+        description="Share of requests recorded where the client has not decided. By default what OTEL_TRACES_SAMPLER "
+        "and OTEL_TRACES_SAMPLER_ARG say, else 0.01.",
+    )
+    traced_requests: int = _count(50, "Traced requests", "Most requests recorded per second, whoever asks for it.")
+    traces_buffer: int = _count(2048, "Traces buffer", "Most recorded requests that wait for the collector.")
+
     log_level: str = Field(
         "info", title="Log level", pattern="^(debug|info|warning|error)$", description="Least level logged."
     )
@@ -147,6 +229,14 @@ class GatewaySettings(BaseSettings):
             raise ValueError("give exactly one of FAIRLEAD_GATEWAY_REDIS_URL and FAIRLEAD_GATEWAY_REDIS_URL_FILE")
         return self
 
+    @model_validator(mode="after")
+    def _one_cache_redis_url(self) -> Self:
+        if self.cache_redis_url is not None and self.cache_redis_url_file is not None:
+            raise ValueError(
+                "give at most one of FAIRLEAD_GATEWAY_CACHE_REDIS_URL and FAIRLEAD_GATEWAY_CACHE_REDIS_URL_FILE"
+            )
+        return self
+
     @property
     def redis(self) -> str:
         """The Redis URL, secret as it may be.
@@ -154,6 +244,19 @@ class GatewaySettings(BaseSettings):
         Raises:
             OSError: Its file cannot be read.
         """
-        if self.redis_url_file is not None:
-            return self.redis_url_file.read_text(encoding="utf-8").strip()
-        return self.redis_url.get_secret_value() if self.redis_url is not None else ""
+        return _url(self.redis_url, self.redis_url_file) or ""
+
+    @property
+    def cache_redis(self) -> str | None:
+        """The URL of the cache's own Redis, secret as it may be; None where it shares the other one.
+
+        Raises:
+            OSError: Its file cannot be read.
+        """
+        return _url(self.cache_redis_url, self.cache_redis_url_file)
+
+
+def _url(url: SecretStr | None, file: Path | None) -> str | None:
+    if file is not None:
+        return file.read_text(encoding="utf-8").strip()
+    return None if url is None else url.get_secret_value()

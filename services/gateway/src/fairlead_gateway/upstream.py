@@ -63,11 +63,20 @@ class UpstreamPool:
         self._idle: defaultdict[Address, list[UpstreamConnection]] = defaultdict(list)
 
     async def exchange(
-        self, address: Address, payload: bytes, sink: Sink, patience: Patience, *, model: str, resend: Resend
+        self,
+        address: Address,
+        payload: bytes,
+        sink: Sink,
+        patience: Patience,
+        *,
+        model: str,
+        resend: Resend,
+        on_again: Callable[[str], None] | None = None,
     ) -> None:
         """Send a request and feed its answer to a sink; return when the answer is complete or abandoned.
 
-        It is sent again over a new connection where an engine may have seen it only if `resend` allows that.
+        It is sent again over a new connection where an engine may have seen it only if `resend` allows that;
+        `on_again` is told why it is about to be sent again.
 
         Raises:
             Unavailable: Nothing listens at the address.
@@ -78,7 +87,7 @@ class UpstreamPool:
         budget.request(self._loop.time())
         connection = self._take(address)
         if connection is None:
-            connection = await self._connect(address, model, budget)
+            connection = await self._connect(address, model, budget, on_again)
             await connection.exchange(payload, sink, patience)
             return
         try:
@@ -86,8 +95,8 @@ class UpstreamPool:
         except StaleConnection as stale:
             if not stale.replaced and not (resend.take() and self._may_retry(model, budget)):
                 raise
-            self._tell_retry(model)
-            connection = await self._connect(address, model, None)
+            self._tell_retry(model, on_again, "stale_connection")
+            connection = await self._connect(address, model, None, None)
             await connection.exchange(payload, sink, patience)
 
     def close(self) -> None:
@@ -105,14 +114,16 @@ class UpstreamPool:
                 return connection
         return None
 
-    async def _connect(self, address: Address, model: str, budget: RetryBudget | None) -> UpstreamConnection:
+    async def _connect(
+        self, address: Address, model: str, budget: RetryBudget | None, on_again: Callable[[str], None] | None
+    ) -> UpstreamConnection:
         """Connect; where the connection is refused and a budget is given, try once more."""
         try:
             return await self._connect_once(address)
         except ConnectionRefusedError:
             if budget is None or not self._may_retry(model, budget):
                 raise _unreachable() from None
-        self._tell_retry(model)
+        self._tell_retry(model, on_again, "connection_refused")
         await asyncio.sleep(REFUSED_RETRY_S)
         try:
             return await self._connect_once(address)
@@ -154,9 +165,11 @@ class UpstreamPool:
             self._on_retry_refused(model)
         return allowed
 
-    def _tell_retry(self, model: str) -> None:
+    def _tell_retry(self, model: str, on_again: Callable[[str], None] | None, reason: str) -> None:
         if self._on_retry is not None:
             self._on_retry(model)
+        if on_again is not None:
+            on_again(reason)
 
 
 def _unreachable() -> Unavailable:

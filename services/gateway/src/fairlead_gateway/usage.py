@@ -1,4 +1,4 @@
-"""The tokens that a request cost, as the engine reports them.
+"""The tokens that a request cost, as the engine reports them; or the seconds of sound.
 
 Three forms are understood: OpenAI's (`prompt_tokens`, `completion_tokens`), the Responses API's and Anthropic's (both
 `input_tokens`, `output_tokens`; Anthropic counts cached input apart from the rest, OpenAI inside it).
@@ -13,17 +13,19 @@ from fairlead_gateway.endpoints import Dialect
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one request.
+    """What one request used.
 
     Attributes:
         prompt_tokens: All tokens of the prompt, cached ones included.
         completion_tokens: Tokens generated, reasoning included.
         cached_tokens: Prompt tokens that the engine did not have to compute.
+        audio_seconds: Seconds of sound that it heard; such requests count no tokens.
     """
 
     prompt_tokens: int
     completion_tokens: int
     cached_tokens: int = 0
+    audio_seconds: int = 0
 
     @property
     def total_tokens(self) -> int:

@@ -9,7 +9,9 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from fairlead_contract.errors import EngineDied, FairleadError, PermissionDenied, Unauthenticated, UnknownRoute
+from fairlead_contract.modeldeployment import Task
 from fairlead_contract.names import HOP_HEADER
+from fairlead_contract.surface import ENGINE_PATHS
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -17,26 +19,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_INFERENCE_PATHS = (
-    "/v1/chat/completions",
-    "/v1/completions",
-    "/v1/responses",
-    "/v1/messages",
-    "/v1/messages/count_tokens",
-    "/v1/embeddings",
-    "/rerank",
-    "/v1/rerank",
-    "/v2/rerank",
-    "/score",
-    "/v1/score",
-    "/v1/audio/transcriptions",
-    "/v1/audio/translations",
-    "/tokenize",
-    "/detokenize",
-)
-
-ALLOWED_ROUTES = frozenset({("POST", path) for path in _INFERENCE_PATHS} | {("GET", "/v1/models"), ("GET", "/health")})
-"""Everything else that vLLM's application offers, above all its administration, does not exist from outside."""
+_OPEN = frozenset({("GET", "/v1/models"), ("GET", "/health")})
+"""Open whatever the task."""
 
 
 _TYPES = {401: "authentication_error", 403: "permission_error", 404: "invalid_request_error", 502: "server_error"}
@@ -69,24 +53,31 @@ class HopGuard:
 
 
 class RouteFilter:
-    """Answers 404 for every route that is not in `ALLOWED_ROUTES`."""
+    """Answers 404 for every route but those of a task."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, task: Task) -> None:
         self._app = app
+        self._allowed = allowed_routes(task)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan" or is_allowed(scope):
+        if scope["type"] == "lifespan" or self._allows(scope):
             await self._app(scope, receive, send)
         else:
-            await refuse(scope, send, UnknownRoute("a replica has no such route; it serves inference only"))
+            await refuse(scope, send, UnknownRoute("a replica has no such route; it serves its model's task only"))
+
+    def _allows(self, scope: Scope) -> bool:
+        if scope["type"] != "http":
+            return False
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        return (scope["method"], path) in self._allowed
 
 
-def is_allowed(scope: Scope) -> bool:
-    """Tell whether an ASGI scope is an HTTP request for one of `ALLOWED_ROUTES`, below the application's prefix."""
-    if scope["type"] != "http":
-        return False
-    path = scope["path"].removeprefix(scope.get("root_path", ""))
-    return (scope["method"], path) in ALLOWED_ROUTES
+def allowed_routes(task: Task) -> frozenset[tuple[str, str]]:
+    """Return the routes that a replica serves, as method and path.
+
+    Everything else that vLLM's application offers, above all its administration, does not exist from outside.
+    """
+    return _OPEN | {("POST", path) for path in ENGINE_PATHS[task]}
 
 
 async def refuse(scope: Scope, send: Send, error: FairleadError) -> None:
@@ -118,12 +109,13 @@ class LivenessGate:
         await self._app(scope, receive, send)
 
 
-def guarded(app: ASGIApp, secret: str, check: Callable[[], None]) -> ASGIApp:
+def guarded(app: ASGIApp, secret: str, check: Callable[[], None], task: Task) -> ASGIApp:
     """Return the application behind its door: first the secret, then the routes, then the engine's health.
 
     Args:
         app: vLLM's application.
         secret: The hop secret.
         check: Raises `EngineDied` if the engine is not well.
+        task: What the model is used for.
     """
-    return HopGuard(RouteFilter(LivenessGate(app, check)), secret)
+    return HopGuard(RouteFilter(LivenessGate(app, check), task), secret)

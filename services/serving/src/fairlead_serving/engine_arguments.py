@@ -26,8 +26,8 @@ _RUNNERS: Mapping[Task, Mapping[str, JsonValue]] = {
 }
 
 
-def command_line(spec: ReplicaSpec, model_folder: str) -> list[str]:
-    """Return vLLM's command line for a replica whose model lies in a folder.
+def command_line(spec: ReplicaSpec, model_folder: str, traces_endpoint: str | None = None) -> list[str]:
+    """Return vLLM's command line for a replica whose model lies in a folder and whose spans go to an address, if any.
 
     Raises:
         EngineStartFailed: if the specification sets an argument that the platform owns.
@@ -43,9 +43,10 @@ def command_line(spec: ReplicaSpec, model_folder: str) -> list[str]:
         "enable-log-requests": False,
         "disable-uvicorn-access-log": True,
         "disable-fastapi-docs": True,
+        "otlp-traces-endpoint": traces_endpoint,
     }
     arguments = dict(_RUNNERS[spec.task]) | spec.engine_arguments | owned
-    return [word for name, value in arguments.items() for word in _words(name, value)]
+    return [word for name, value in arguments.items() for word in words(name, value)]
 
 
 def refuse_owned(arguments: Mapping[str, JsonValue]) -> None:
@@ -91,7 +92,8 @@ def _refusal(name: str, problem: str) -> EngineStartFailed:
     return EngineStartFailed(f"{where} {problem}", param=where)
 
 
-def _words(name: str, value: JsonValue) -> list[str]:
+def words(name: str, value: JsonValue) -> list[str]:
+    """Return an argument as vLLM's command line has it; null is none at all."""
     match value:
         case None:
             return []

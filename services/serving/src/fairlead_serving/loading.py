@@ -24,6 +24,9 @@ ENGINE_ENVIRONMENT = {
     "DO_NOT_TRACK": "1",
 }
 
+ENGINE_SERVICE = "fairlead-engine"
+"""The name under which an engine's spans are found."""
+
 
 async def load_engine(spec: ReplicaSpec, settings: ServingSettings, report: StartupReport) -> "VllmEngine":
     """Fetch the model and start its engine, off the event loop.
@@ -37,12 +40,12 @@ async def load_engine(spec: ReplicaSpec, settings: ServingSettings, report: Star
     report.enter(Phase.DOWNLOADING)
     folder = await asyncio.to_thread(fetch, spec.source, settings.model_cache, report.downloaded)
     report.enter(Phase.LOADING)
-    engine = await asyncio.to_thread(start_engine, spec, str(folder))
+    engine = await asyncio.to_thread(start_engine, spec, str(folder), settings.traces_endpoint)
     report.started(engine.facts)
     return engine
 
 
-def start_engine(spec: ReplicaSpec, folder: str) -> "VllmEngine":
+def start_engine(spec: ReplicaSpec, folder: str, traces_endpoint: str | None) -> "VllmEngine":
     """Start the engine and turn whatever goes wrong into one line.
 
     Raises:
@@ -53,7 +56,7 @@ def start_engine(spec: ReplicaSpec, folder: str) -> "VllmEngine":
             # Imported here because it takes seconds and prints, and what it prints may explain a failure.
             from fairlead_serving.vllm_engine import VllmEngine  # noqa: PLC0415
 
-            return VllmEngine.start(spec, folder)
+            return VllmEngine.start(spec, folder, traces_endpoint)
         except FairleadError:
             raise
         except Exception as error:  # noqa: BLE001 - vLLM raises anything
@@ -75,6 +78,12 @@ def prepare_environment(spec: ReplicaSpec, settings: ServingSettings, environmen
         # Even an eager vLLM compiles a few functions on first use, such as the one for logprobs. On a CPU that takes a
         # C++ compiler and 17 s in which nobody is served; without a compiler it kills the engine.
         environment.setdefault("TORCHDYNAMO_DISABLE", "1")
+    if settings.traces_endpoint is not None:
+        # What its spans have in common; nothing else of this process makes any.
+        about = f"fairlead.model={spec.name}"
+        given = environment.get("OTEL_RESOURCE_ATTRIBUTES")
+        environment["OTEL_RESOURCE_ATTRIBUTES"] = f"{given},{about}" if given else about
+        environment.setdefault("OTEL_SERVICE_NAME", ENGINE_SERVICE)
     for name, secret in spec.secret_env.items():
         if name not in environment:
             environment[name] = _secret(name, secret, settings)

@@ -56,7 +56,7 @@ class Replica:
         application = await self._engine.application()
         self._guard.start()
         self._report.enter(Phase.READY)
-        return guarded(application, self._settings.hop_secret, self._guard.check)
+        return guarded(application, self._settings.hop_secret, self._guard.check, self._spec.task)
 
     async def reconfigure(self, user_config: dict[str, Any]) -> None:
         """Apply a new `ReplicaTuning` to the running replica."""

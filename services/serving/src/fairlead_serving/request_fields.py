@@ -19,18 +19,31 @@ from anthropic.types.beta import message_create_params as beta
 from anthropic.types.message_count_tokens_params import MessageCountTokensParams
 from anthropic.types.message_create_params import MessageCreateParamsNonStreaming, MessageCreateParamsStreaming
 from openai.types import completion_create_params as completion
+from openai.types.audio import transcription_create_params as transcription
+from openai.types.audio.translation_create_params import TranslationCreateParams
 from openai.types.chat import completion_create_params as chat
+from openai.types.embedding_create_params import EmbeddingCreateParams
 from openai.types.responses import response_create_params as responses
 from pydantic import BaseModel
 from vllm.entrypoints.anthropic.protocol import AnthropicCountTokensRequest, AnthropicMessagesRequest
 from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionRequest
 from vllm.entrypoints.openai.completion.protocol import CompletionRequest
 from vllm.entrypoints.openai.responses.protocol import ResponsesRequest
+from vllm.entrypoints.pooling.embed.protocol import EmbeddingCompletionRequest
+from vllm.entrypoints.pooling.scoring.protocol import (
+    RerankRequest,
+    ScoreDataRequest,
+    ScoreQueriesDocumentsRequest,
+    ScoreQueriesItemsRequest,
+    ScoreTextRequest,
+)
 from vllm.entrypoints.serve.tokenize.protocol import (
     DetokenizeRequest,
     TokenizeChatRequest,
     TokenizeCompletionRequest,
 )
+from vllm.entrypoints.speech_to_text.transcription.protocol import TranscriptionRequest
+from vllm.entrypoints.speech_to_text.translation.protocol import TranslationRequest
 
 ENGINE: Mapping[str, tuple[type[BaseModel], ...]] = {
     "chat": (ChatCompletionRequest,),
@@ -40,6 +53,11 @@ ENGINE: Mapping[str, tuple[type[BaseModel], ...]] = {
     "count_tokens": (AnthropicCountTokensRequest,),
     "tokenize": (TokenizeCompletionRequest, TokenizeChatRequest),
     "detokenize": (DetokenizeRequest,),
+    "embeddings": (EmbeddingCompletionRequest,),
+    "rerank": (RerankRequest,),
+    "score": (ScoreQueriesDocumentsRequest, ScoreQueriesItemsRequest, ScoreDataRequest, ScoreTextRequest),
+    "transcriptions": (TranscriptionRequest,),
+    "translations": (TranslationRequest,),
 }
 
 CLIENT: Mapping[str, tuple[Any, ...]] = {
@@ -53,6 +71,12 @@ CLIENT: Mapping[str, tuple[Any, ...]] = {
         beta.MessageCreateParamsStreaming,
     ),
     "count_tokens": (MessageCountTokensParams, beta_count.MessageCountTokensParams),
+    "embeddings": (EmbeddingCreateParams,),
+    "transcriptions": (
+        transcription.TranscriptionCreateParamsNonStreaming,
+        transcription.TranscriptionCreateParamsStreaming,
+    ),
+    "translations": (TranslationCreateParams,),
 }
 
 SENT_AS_HEADERS = frozenset({"betas", "workspace_id", "user_profile_id"})

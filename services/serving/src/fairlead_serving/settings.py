@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fairlead_contract.errors import EngineStartFailed
+from fairlead_contract.tracing import traces_endpoint
 
 HOP_SECRET_FILE = "FAIRLEAD_HOP_SECRET_FILE"  # noqa: S105 - the name of a variable
 MIN_SECRET_LENGTH = 32
@@ -21,11 +22,13 @@ class ServingSettings:
         hop_secret: The secret that every request must carry, read from the file that `FAIRLEAD_HOP_SECRET_FILE` names.
         model_cache: Folder for downloaded models; None means the hub client's own cache.
         secrets_folder: Folder with one file `<secret>/<key>` for each secret that an engine's environment refers to.
+        traces_endpoint: Where the engine sends its spans, by OpenTelemetry's standard variables; None for nowhere.
     """
 
     hop_secret: str
     model_cache: Path | None = None
     secrets_folder: Path | None = None
+    traces_endpoint: str | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "ServingSettings":
@@ -38,6 +41,7 @@ class ServingSettings:
             hop_secret=_read_hop_secret(environment.get(HOP_SECRET_FILE, "")),
             model_cache=_folder(environment, MODEL_CACHE),
             secrets_folder=_folder(environment, SECRETS_DIR),
+            traces_endpoint=traces_endpoint(environment),
         )
 
 

@@ -29,6 +29,7 @@ from fairlead_contract.replica import ReplicaSpec
 from fairlead_serving.access import ASGIApp
 from fairlead_serving.engine_arguments import command_line, plain_name, refuse_unknown
 from fairlead_serving.health import Reading
+from fairlead_serving.heard import HeardHeader, measured
 from fairlead_serving.processes import EngineProcesses
 from fairlead_serving.startup import EngineFacts
 from fairlead_serving.thinning import Thinning
@@ -52,13 +53,13 @@ def known_arguments() -> frozenset[str]:
     return frozenset(plain_name(option) for option in options if option.startswith("--"))
 
 
-def parse_arguments(spec: ReplicaSpec, model_folder: str) -> argparse.Namespace:
+def parse_arguments(spec: ReplicaSpec, model_folder: str, traces_endpoint: str | None = None) -> argparse.Namespace:
     """Return vLLM's parsed command line for a replica.
 
     Raises:
         EngineStartFailed: if an argument is unknown, owned by the platform or has a wrong value.
     """
-    words = command_line(spec, model_folder)
+    words = command_line(spec, model_folder, traces_endpoint)
     refuse_unknown(spec.engine_arguments.keys(), known_arguments())
     arguments: argparse.Namespace = _parser().parse_args(words)
     validate_parsed_serve_args(arguments)
@@ -80,7 +81,7 @@ class VllmEngine:
         self.facts = self._facts(started_s)
 
     @classmethod
-    def start(cls, spec: ReplicaSpec, model_folder: str) -> "VllmEngine":
+    def start(cls, spec: ReplicaSpec, model_folder: str, traces_endpoint: str | None = None) -> "VllmEngine":
         """Load a model and return when it can answer.
 
         Raises:
@@ -88,7 +89,7 @@ class VllmEngine:
             Exception: whatever vLLM raises; `diagnosis` tells what it means.
         """
         begun = time.monotonic()
-        arguments = parse_arguments(spec, model_folder)
+        arguments = parse_arguments(spec, model_folder, traces_endpoint)
         config = AsyncEngineArgs.from_cli_args(arguments).create_engine_config()
         steps = StepCounter()
         client = AsyncLLM.from_vllm_config(config, stat_loggers=[ThinnedStatLogger, steps.logger])
@@ -104,7 +105,11 @@ class VllmEngine:
         # vLLM's error handlers ask their server to stop when the engine is dead; here the guard sees to that.
         application.state.server = SimpleNamespace(should_exit=False)
         await init_app_state(self._client, application.state, self._arguments, tasks)
-        return cast(ASGIApp, application)
+        if "transcription" not in tasks:
+            return cast(ASGIApp, application)
+        for hearing in (application.state.openai_serving_transcription, application.state.openai_serving_translation):
+            hearing._decode_and_chunk_speech_async = measured(hearing._decode_and_chunk_speech_async)  # noqa: SLF001 - it alone knows how long the sound is
+        return HeardHeader(cast(ASGIApp, application))
 
     def reading(self) -> Reading:
         """Look at the engine; costs next to nothing."""

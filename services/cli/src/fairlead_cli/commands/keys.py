@@ -4,14 +4,19 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from rich.console import Console
+from pydantic import ValidationError
 from rich.table import Table
 
-from fairlead_cli import keys
 from fairlead_cli.commands.token import SCOPE_HELP
+from fairlead_cli.credentials import require_tenant
 from fairlead_cli.durations import parse_duration
 from fairlead_cli.home import find_home
+from fairlead_cli.keys import key_register, key_store
+from fairlead_cli.render import open_console
 from fairlead_cli.tenants_file import DEFAULT_TENANT
+from fairlead_contract.api_keys import KeyRecord, KeyWanted
+from fairlead_contract.errors import InvalidValue
+from fairlead_contract.mistakes import mistakes_of
 
 KeyId = Annotated[str, typer.Argument(metavar="ID", help="Id of the key, from `fairlead keys list`.")]
 
@@ -20,18 +25,32 @@ app = typer.Typer(help="API keys: long-lived, revocable, shown once.", no_args_i
 
 @app.command("create")
 def create(
+    *,
     tenant: Annotated[str, typer.Option(help="Tenant of tenants.yaml that the key speaks for.")] = DEFAULT_TENANT,
     name: Annotated[str, typer.Option(help="What the key is for, in your words.")] = "",
     ttl: Annotated[
         str | None, typer.Option(help="How long it is valid, such as 90d; without it, until revoked.")
     ] = None,
     scope: Annotated[list[str] | None, typer.Option(help=SCOPE_HELP)] = None,
+    requests_per_minute: Annotated[int | None, typer.Option(help="Limit of this key, besides its tenant's.")] = None,
+    tokens_per_minute: Annotated[int | None, typer.Option(help="Likewise, of prompt and answer together.")] = None,
+    parallel_requests: Annotated[int | None, typer.Option(help="Requests that run at the same time.")] = None,
+    tokens_per_day: Annotated[int | None, typer.Option(help="Hard quota of a day of UTC.")] = None,
+    cost_per_day: Annotated[float | None, typer.Option(help="Likewise, in the currency of the prices.")] = None,
 ) -> None:
     """Make a key and print it alone on stdout. Only its hash is kept: it cannot be shown again."""
-    lifetime = parse_duration(ttl) if ttl else None
-    key, record = keys.create_key(
-        find_home(), tenant, name=name, lifetime=lifetime, now=datetime.now(UTC), scopes=scope or ()
-    )
+    home = find_home()
+    limits = {
+        "requests_per_minute": requests_per_minute,
+        "tokens_per_minute": tokens_per_minute,
+        "parallel_requests": parallel_requests,
+        "tokens_per_day": tokens_per_day,
+        "cost_per_day": cost_per_day,
+    }
+    ttl_seconds = int(parse_duration(ttl).total_seconds()) if ttl else None
+    wanted = {"tenant": tenant, "name": name, "ttl_seconds": ttl_seconds, "scopes": tuple(scope or ())}
+    require_tenant(home, tenant)
+    key, record = key_register(home).create(_wanted(wanted | {"limits": limits}), now=datetime.now(UTC))
     typer.echo(key)
     typer.echo(f"key {record.id} for tenant {tenant}: keep it now, it is not shown again", err=True)
 
@@ -40,13 +59,15 @@ def create(
 def list_keys() -> None:
     """List all keys, without their secrets."""
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for column in ("ID", "TENANT", "NAME", "SCOPES", "CREATED", "EXPIRES", "REVOKED"):
-        table.add_column(column, no_wrap=column not in {"NAME", "SCOPES"})
-    for record in keys.read_keys(find_home()).keys:
+    for column in ("ID", "TENANT", "NAME", "SCOPES", "LIMITS", "CREATED", "EXPIRES", "REVOKED"):
+        table.add_column(column, no_wrap=column not in {"NAME", "SCOPES", "LIMITS"}, overflow="fold")
+    for record in key_store(find_home()).read().keys:
         times = (record.created_at, record.expires_at, record.revoked_at)
-        scopes = " ".join(record.scopes) or "-"
-        table.add_row(record.id, record.tenant, record.name, scopes, *(_render(time) for time in times))
-    Console().print(table)
+        scopes = "\n".join(record.scopes) or "-"
+        table.add_row(
+            record.id, record.tenant, record.name, scopes, _limits(record), *(_render(time) for time in times)
+        )
+    open_console().print(table)
 
 
 @app.command("rotate")
@@ -59,8 +80,8 @@ def rotate(
 ) -> None:
     """Replace a key by a new one with the same id and rights, and print that alone on stdout."""
     lifetime = parse_duration(ttl) if ttl else None
-    key, record = keys.rotate_key(
-        find_home(), key_id, grace=parse_duration(grace), lifetime=lifetime, now=datetime.now(UTC)
+    key, record = key_register(find_home()).rotate(
+        key_id, grace=parse_duration(grace), lifetime=lifetime, now=datetime.now(UTC)
     )
     typer.echo(key)
     until = _render(record.retired[-1].expires_at)
@@ -70,8 +91,25 @@ def rotate(
 @app.command("revoke")
 def revoke(key_id: KeyId) -> None:
     """Revoke a key; it opens nothing within a second."""
-    keys.revoke_key(find_home(), key_id, now=datetime.now(UTC))
+    key_register(find_home()).revoke(key_id, now=datetime.now(UTC))
     typer.echo(f"key {key_id} revoked", err=True)
+
+
+def _wanted(given: dict[str, object]) -> KeyWanted:
+    """Return what is asked for.
+
+    Raises:
+        InvalidValue: One line per value that cannot be.
+    """
+    try:
+        return KeyWanted.model_validate(given)
+    except ValidationError as error:
+        raise InvalidValue("\n".join(str(mistake) for mistake in mistakes_of(error, KeyWanted))) from None
+
+
+def _limits(record: KeyRecord) -> str:
+    set_ones = record.limits.model_dump(by_alias=True, exclude_none=True)
+    return "\n".join(f"{name}: {limit}" for name, limit in set_ones.items()) or "-"
 
 
 def _render(time: datetime | None) -> str:

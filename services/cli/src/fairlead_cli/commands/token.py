@@ -15,7 +15,9 @@ SCOPE_HELP = "Narrow what it may be used for: models:NAME or routes:NAME; repeat
 def token(
     tenant: Annotated[str, typer.Option(help="Tenant of tenants.yaml that the token speaks for.")] = DEFAULT_TENANT,
     *,
-    admin: Annotated[bool, typer.Option("--admin", help="Let it see the use of every tenant.")] = False,
+    admin: Annotated[
+        bool, typer.Option("--admin", help="Let it see the use of every tenant, and administer API keys.")
+    ] = False,
     ttl: Annotated[str, typer.Option(help="How long it is valid: 90s, 30m, 24h, 7d.")] = "24h",
     scope: Annotated[list[str] | None, typer.Option(help=SCOPE_HELP)] = None,
 ) -> None:

@@ -34,7 +34,7 @@ def _is_anthropic(request: Request) -> bool:
 
 
 def _openai(name: str, route: Route) -> dict[str, Any]:
-    return {"id": name, "object": "model", "created": route.created_at, "owned_by": "fairlead"}
+    return {"id": name, "object": "model", "created": route.created_at, "owned_by": "fairlead", "task": route.task}
 
 
 def _anthropic(name: str, route: Route) -> dict[str, Any]:

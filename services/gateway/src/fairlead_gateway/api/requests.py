@@ -19,11 +19,12 @@ MAX_SHOWN_ID = 128
 
 
 class RequestUsage(BaseModel):
-    """The tokens that were charged."""
+    """What was charged."""
 
     input_tokens: int
     cached_input_tokens: int = Field(description="Those of the input that the engine had in its prefix cache.")
     output_tokens: int
+    audio_seconds: int = Field(description="Seconds of sound that were transcribed or translated.")
 
 
 class RequestReport(BaseModel):
@@ -44,7 +45,7 @@ class RequestReport(BaseModel):
     outcome: Outcome
     error: str | None = Field(description="Code of the error that the client got.")
     cache: str = Field(description="hit, shared, miss or bypass.")
-    usage: RequestUsage | None = Field(description="Null where no tokens were charged.")
+    usage: RequestUsage | None = Field(description="Null where nothing was charged.")
     cost: str | None = Field(description="In the currency of the prices; null where the model had no price.")
     queue_ms: int | None = Field(description="From the request's head until it was sent to its model.")
     ttft_ms: int | None = Field(description="From the request's head to the first byte of the answer.")
@@ -76,6 +77,7 @@ def report(entry: Entry) -> RequestReport:
         input_tokens=entry.input_tokens,
         cached_input_tokens=entry.cached_input_tokens,
         output_tokens=entry.output_tokens,
+        audio_seconds=entry.audio_seconds,
     )
     return RequestReport(
         id=entry.request_id,

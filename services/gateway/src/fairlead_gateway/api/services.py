@@ -8,8 +8,9 @@ from fastapi import Depends, Request
 
 from fairlead_gateway.auth import Authenticator
 from fairlead_gateway.catalog import Catalog
+from fairlead_gateway.key_desk import KeyDesk
 from fairlead_gateway.ledger.reader import LedgerReader
-from fairlead_gateway.principal import Principal, permit
+from fairlead_gateway.principal import Principal, permit, permit_admin
 
 
 class Services(Protocol):
@@ -28,6 +29,10 @@ class Services(Protocol):
         """What was used."""
 
     @property
+    def keys(self) -> KeyDesk:
+        """API keys and who may change them."""
+
+    @property
     def draining(self) -> Callable[[], bool]:
         """Whether the gateway has been told to stop."""
 
@@ -41,11 +46,12 @@ async def authenticated(request: Request, service: Annotated[Services, Depends(s
     """Return who is asking.
 
     Raises:
-        Unauthenticated: Nobody we know.
+        Unauthenticated, TooManyFailedAttempts: Nobody we know.
         IdentityUnavailable: Someone whose issuer's keys cannot be had.
     """
-    headers = request.scope["headers"]
-    return await service.authenticator.authenticate(headers, request.scope.get("query_string", b""))
+    headers, query = request.scope["headers"], request.scope.get("query_string", b"")
+    peer = request.client.host if request.client is not None else ""
+    return await service.authenticator.authenticate(headers, query, peer=peer)
 
 
 GatewayServices = Annotated[Services, Depends(services)]
@@ -64,4 +70,18 @@ class Granted:
         Raises:
             PermissionDenied: The route is not granted.
         """
+        permit(caller, self.route)
+
+
+@dataclass(frozen=True, slots=True)
+class GrantedToAdmins(Granted):
+    """The rule of a route that concerns all tenants: only admins to whom it is granted."""
+
+    async def __call__(self, caller: Caller) -> None:
+        """Let the caller through.
+
+        Raises:
+            PermissionDenied: The caller is no admin, or the route is not granted.
+        """
+        permit_admin(caller)
         permit(caller, self.route)

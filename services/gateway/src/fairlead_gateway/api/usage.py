@@ -24,7 +24,8 @@ class Amounts(BaseModel):
     input_tokens: int = Field(description="Tokens of prompts, those from the engine's prefix cache included.")
     cached_input_tokens: int = Field(description="Tokens of prompts that the engine had in its prefix cache.")
     output_tokens: int = Field(description="Tokens of answers.")
-    unpriced_requests: int = Field(description="Requests that used tokens of a model without a price.")
+    audio_seconds: int = Field(description="Seconds of sound that were transcribed or translated.")
+    unpriced_requests: int = Field(description="Requests that used a model without a price.")
     cost: str | None = Field(
         description="In the currency of the prices, exact, with nine decimals; null where nothing had a price."
     )
@@ -106,6 +107,7 @@ def _amounts(sums: Sums) -> dict[str, object]:
         "input_tokens": sums.input_tokens,
         "cached_input_tokens": sums.cached_input_tokens,
         "output_tokens": sums.output_tokens,
+        "audio_seconds": sums.audio_seconds,
         "unpriced_requests": sums.unpriced,
         "cost": None if sums.cost is None else money(sums.cost),
     }

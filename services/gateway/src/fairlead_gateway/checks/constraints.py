@@ -3,16 +3,18 @@
 Measured with vLLM 0.32: a choice of 100,000 strings held one request for more than 120 s and everyone else's for 30 s.
 """
 
-from fairlead_gateway.checks.rules import Rule, kind, refuse, strings
+from fairlead_gateway.checks.rules import Rule, described, kind, refuse, strings
 from fairlead_gateway.checks.schemas import decoded, pattern, schema, structural_tag
 
 MAX_GRAMMAR_CHARS = 16 * 1024
 MAX_CHOICES = 1000
 MAX_CHOICE_CHARS = 1000
 
+_FORMATS = ("text", "json_object", "json_schema", "structural_tag")
 _KINDS = ("json", "regex", "choice", "grammar", "json_object", "structural_tag")
 
 
+@described({"type": "object", "properties": {"type": {"enum": list(_FORMATS)}}, "required": ["type"]})
 def response_format(name: str, value: object) -> None:
     """Check OpenAI's `response_format`, or `text.format` of the Responses API."""
     if value is None:
@@ -20,7 +22,7 @@ def response_format(name: str, value: object) -> None:
     if not isinstance(value, dict):
         refuse(name, f"must be an object with a `type`, not {kind(value)}")
     chosen = value.get("type")
-    if chosen not in ("text", "json_object", "json_schema", "structural_tag"):
+    if chosen not in _FORMATS:
         refuse(f"{name}.type", 'must be one of "text", "json_object", "json_schema", "structural_tag"')
     if chosen == "structural_tag":
         structural_tag(name, value)
@@ -35,6 +37,7 @@ def response_format(name: str, value: object) -> None:
     schema(f"{name}.json_schema.schema", wrapped.get("schema"))
 
 
+@described({"type": "object"})
 def text_config(name: str, value: object) -> None:
     """Check the Responses API's `text`."""
     if value is None:
@@ -44,6 +47,7 @@ def text_config(name: str, value: object) -> None:
     response_format(f"{name}.format", value.get("format"))
 
 
+@described({"type": "object"})
 def output_config(name: str, value: object) -> None:
     """Check Anthropic's `output_config`."""
     if value is None:
@@ -55,6 +59,7 @@ def output_config(name: str, value: object) -> None:
         schema(f"{name}.format.schema", wanted.get("schema"))
 
 
+@described({"type": "object"})
 def structured_outputs(name: str, value: object) -> None:
     """Check vLLM's `structured_outputs`: exactly one constraint, and that one within bounds."""
     if value is None:

@@ -12,6 +12,7 @@ from fairlead_gateway.checks.prompts import ANTHROPIC_ROLES, MAX_TOKEN_ID, ROLES
 from fairlead_gateway.checks.rules import (
     Rule,
     boolean,
+    described,
     integer,
     integers,
     kind,
@@ -19,6 +20,7 @@ from fairlead_gateway.checks.rules import (
     number,
     one_of,
     refuse,
+    schema_of,
     strings,
     text,
 )
@@ -30,6 +32,8 @@ MAX_LOGPROBS = 20
 MAX_TOP_K = 1_000_000
 MAX_MODEL_CHARS = 256
 MAX_SHORT_TEXT = 256
+MAX_DIMENSIONS = 65_536
+MAX_INSTRUCTION = 8192
 
 _TEMPLATE_ARGUMENTS_NOT_FOR_CLIENTS = frozenset(
     {"chat_template", "tokenize", "tools", "documents", "messages", "conversation", "return_tensors", "return_dict"}
@@ -38,6 +42,7 @@ _TEMPLATE_ARGUMENTS_NOT_FOR_CLIENTS = frozenset(
 (CVE-2025-62426)."""
 
 
+@described({"type": "string", "minLength": 1, "maxLength": MAX_MODEL_CHARS})
 def _model(name: str, value: object) -> None:
     if not isinstance(value, str) or not value:
         refuse(name, "must be the name of a model; GET /v1/models lists them")
@@ -45,11 +50,19 @@ def _model(name: str, value: object) -> None:
         refuse(name, f"must have at most {MAX_MODEL_CHARS} characters, not {len(value)}")
 
 
+@described({"type": "string", "pattern": f"^[0-9]{{1,{MAX_TOKEN_ID_DIGITS}}}$"})
 def _token_id(name: str, value: object) -> None:
-    if not isinstance(value, str) or not value.isdecimal() or len(value) > MAX_TOKEN_ID_DIGITS:
+    if not isinstance(value, str) or not (value.isascii() and value.isdecimal()) or len(value) > MAX_TOKEN_ID_DIGITS:
         refuse(name, 'must have token ids as its names, such as {"50256": -100}')
 
 
+@described({"type": ["boolean", "number", "string"], "maxLength": MAX_SHORT_TEXT})
+def _scalar(name: str, value: object) -> None:
+    if isinstance(value, dict | list) or (isinstance(value, str) and len(value) > MAX_SHORT_TEXT):
+        refuse(name, f"must be a boolean, a number or a string of at most {MAX_SHORT_TEXT} characters")
+
+
+@described({"type": "object", "maxProperties": 16, "additionalProperties": schema_of(_scalar)})
 def _template_arguments(name: str, value: object) -> None:
     mapping(16, _scalar)(name, value)
     if isinstance(value, dict):
@@ -57,28 +70,40 @@ def _template_arguments(name: str, value: object) -> None:
             refuse(f"{name}.{forbidden}", "is not for clients to set; leave it out")
 
 
-def _scalar(name: str, value: object) -> None:
-    if isinstance(value, dict | list) or (isinstance(value, str) and len(value) > MAX_SHORT_TEXT):
-        refuse(name, f"must be a boolean, a number or a string of at most {MAX_SHORT_TEXT} characters")
+_STREAM_OPTIONS = ("include_usage", "continuous_usage_stats", "include_obfuscation")
 
 
+@described(
+    {
+        "type": "object",
+        "properties": {option: schema_of(boolean) for option in _STREAM_OPTIONS},
+        "additionalProperties": False,
+    }
+)
 def _stream_options(name: str, value: object) -> None:
     if value is None:
         return
     if not isinstance(value, dict):
         refuse(name, f'must be an object such as {{"include_usage": true}}, not {kind(value)}')
     for option in value:
-        if option not in ("include_usage", "continuous_usage_stats", "include_obfuscation"):
+        if option not in _STREAM_OPTIONS:
             refuse(f"{name}.{option[:80]}", "is not known; `include_usage` is")
         boolean(f"{name}.{option}", value[option])
 
 
 def _only(allowed: object, advice: str) -> Rule:
+    @described({"const": allowed})
     def check(name: str, value: object) -> None:
         if value is not None and value != allowed:
             raise InvalidValue(f"`{name}`: {advice}.", param=name)
 
     return check
+
+
+@described({"type": "string", "format": "binary"})
+def _file(name: str, value: object) -> None:
+    if value == 0:
+        refuse(name, "is empty; send the sound as the part's content")
 
 
 _logit_bias = mapping(1024, number(-100, 100), key=_token_id)
@@ -139,7 +164,10 @@ _CHAT: Mapping[str, Rule] = {
     "documents": prompts.documents,
 }
 
-_COMPLETIONS: Mapping[str, Rule] = {"prompt": prompts.prompt, "logprobs": integer(0, MAX_LOGPROBS)}
+_COMPLETIONS: Mapping[str, Rule] = {
+    "prompt": prompts.prompts(prompts.MAX_PROMPTS),
+    "logprobs": integer(0, MAX_LOGPROBS),
+}
 
 _RESPONSES: Mapping[str, Rule] = {
     "input": prompts.input_items,
@@ -167,6 +195,57 @@ _TOKENIZE: Mapping[str, Rule] = {
     "tools": tools.openai_tools,
 }
 
+_POOLING: Mapping[str, Rule] = {
+    "padding": _only("do_not_pad", "it makes the model read tokens that are not yours; leave it out"),
+    "truncation_side": one_of("left", "right"),
+    "use_activation": boolean,
+}
+
+_EMBEDDINGS: Mapping[str, Rule] = {
+    **_POOLING,
+    "input": prompts.prompts(prompts.MAX_INPUTS),
+    "dimensions": integer(1, MAX_DIMENSIONS),
+    # vLLM's other forms are not JSON, and do not say what they cost.
+    "encoding_format": one_of("float", "base64"),
+    "embed_dtype": one_of("float32", "float16", "bfloat16", "fp8_e4m3", "fp8_e5m2"),
+    "endianness": one_of("native", "big", "little"),
+    "add_special_tokens": boolean,
+}
+
+_SCORING: Mapping[str, Rule] = {
+    **_POOLING,
+    **dict.fromkeys(
+        ("documents", "queries", "items", "data_1", "data_2", "text_1", "text_2"),
+        prompts.texts,
+    ),
+    "query": prompts.plain_text,
+    "top_n": integer(0, prompts.MAX_SCORED),
+    "max_tokens_per_query": integer(0, MAX_TOKENS),
+    "max_tokens_per_doc": integer(0, MAX_TOKENS),
+    "instruction": text(MAX_INSTRUCTION),
+}
+
+_AUDIO: Mapping[str, Rule] = {
+    "file": _file,
+    "prompt": text(MAX_INSTRUCTION),
+    "hotwords": text(MAX_INSTRUCTION),
+    "language": text(16),
+    "to_language": text(16),
+    "response_format": one_of("json", "text", "verbose_json", "diarized_json"),
+    "timestamp_granularities[]": strings(2, MAX_SHORT_TEXT),
+    "n": _only(1, "one answer is given; leave it out"),
+    "stream_include_usage": boolean,
+    "stream_continuous_usage_stats": boolean,
+    "include_stop_str_in_output": boolean,
+    "chunking_strategy": _only(None, "the engine cuts long sound itself; leave it out"),
+    "include": _only(None, "log probabilities are not offered here; leave it out"),
+    "timestamp_granularities": _only(None, "write `timestamp_granularities[]`, once per kind"),
+    **dict.fromkeys(
+        ("keywords", "languages", "known_speaker_names", "known_speaker_references"),
+        _only(None, "no engine knows it; leave it out"),
+    ),
+}
+
 _DETOKENIZE: Mapping[str, Rule] = {"tokens": prompts.token_ids}
 
 
@@ -179,6 +258,11 @@ RULES: Mapping[str, Mapping[str, Rule]] = MappingProxyType(
         "count_tokens": {**_COMMON, **_MESSAGES},
         "tokenize": {**_COMMON, **_TOKENIZE},
         "detokenize": {**_COMMON, **_DETOKENIZE},
+        "embeddings": {**_COMMON, **_EMBEDDINGS},
+        "rerank": {**_COMMON, **_SCORING},
+        "score": {**_COMMON, **_SCORING},
+        "transcriptions": {**_COMMON, **_AUDIO},
+        "translations": {**_COMMON, **_AUDIO},
     }
 )
 
@@ -191,5 +275,10 @@ REQUIRED: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "count_tokens": ("model", "messages"),
         "tokenize": ("model",),
         "detokenize": ("model", "tokens"),
+        "embeddings": ("model", "input"),
+        "rerank": ("model", "query", "documents"),
+        "score": ("model",),
+        "transcriptions": ("model", "file"),
+        "translations": ("model", "file"),
     }
 )

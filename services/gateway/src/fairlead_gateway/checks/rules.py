@@ -1,15 +1,47 @@
 """Rules for values: each says what a field may hold and raises InvalidValue, with what to write instead.
 
-`null` means "not given" in both vendors' APIs and passes every rule; what must be given is checked apart.
+`null` means "not given" in both vendors' APIs and passes every rule; what must be given is checked apart. A rule also
+says what it lets through as a JSON schema, from which the API's description and the tests' wrong values are made.
 """
 
-from collections.abc import Callable, Collection
-from typing import NoReturn, TypeAlias
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn, TypeAlias
 
 from fairlead_contract.errors import InvalidValue
 
 Rule: TypeAlias = Callable[[str, object], None]
 """Checks the value of the field of a name; raises InvalidValue."""
+
+
+Schema: TypeAlias = Mapping[str, Any]
+"""A JSON schema; it may let through more than the rule does, never less."""
+
+
+@dataclass(frozen=True, slots=True)
+class DescribedRule:
+    """A rule with its schema, `null` left out."""
+
+    check: Rule
+    schema: Schema
+
+    def __call__(self, name: str, value: object) -> None:
+        """Check a value.
+
+        Raises:
+            InvalidValue: It is not what the rule lets through.
+        """
+        self.check(name, value)
+
+
+def described(schema: Schema) -> Callable[[Rule], Rule]:
+    """Give a rule its schema."""
+    return lambda check: DescribedRule(check, schema)
+
+
+def schema_of(rule: Rule | None) -> Schema:
+    """Return a rule's schema; a rule that has none lets anything through as far as its schema says."""
+    return rule.schema if isinstance(rule, DescribedRule) else {}
 
 
 def refuse(name: str, problem: str) -> NoReturn:
@@ -24,6 +56,7 @@ def refuse(name: str, problem: str) -> NoReturn:
 def integer(low: int, high: int) -> Rule:
     """Whole numbers from low to high, both included."""
 
+    @described({"type": "integer", "minimum": low, "maximum": high})
     def check(name: str, value: object) -> None:
         if value is None:
             return
@@ -39,6 +72,7 @@ def number(low: float, high: float, *, above_low: bool = False) -> Rule:
     """Numbers from low to high, both included unless `above_low` leaves low out."""
     span = f"above {low:g} and at most {high:g}" if above_low else f"between {low:g} and {high:g}"
 
+    @described({"type": "number", "exclusiveMinimum" if above_low else "minimum": low, "maximum": high})
     def check(name: str, value: object) -> None:
         if value is None:
             return
@@ -50,6 +84,7 @@ def number(low: float, high: float, *, above_low: bool = False) -> Rule:
     return check
 
 
+@described({"type": "boolean"})
 def boolean(name: str, value: object) -> None:
     """True or false."""
     if value is not None and not isinstance(value, bool):
@@ -59,6 +94,7 @@ def boolean(name: str, value: object) -> None:
 def text(max_chars: int) -> Rule:
     """A string of at most so many characters."""
 
+    @described({"type": "string", "maxLength": max_chars})
     def check(name: str, value: object) -> None:
         if value is None:
             return
@@ -74,6 +110,7 @@ def one_of(*choices: str) -> Rule:
     """One of a few words."""
     listed = ", ".join(f'"{choice}"' for choice in choices)
 
+    @described({"type": "string", "enum": list(choices)})
     def check(name: str, value: object) -> None:
         if value is not None and (not isinstance(value, str) or value not in choices):
             refuse(name, f"must be one of {listed}")
@@ -83,7 +120,10 @@ def one_of(*choices: str) -> Rule:
 
 def strings(max_items: int, max_chars: int, *, or_one: bool = False) -> Rule:
     """A list of non-empty strings, or with `or_one` also a single one."""
+    one: Schema = {"type": "string", "minLength": 1, "maxLength": max_chars}
+    several: Schema = {"type": "array", "items": one, "maxItems": max_items}
 
+    @described({"anyOf": [one, several]} if or_one else several)
     def check(name: str, value: object) -> None:
         if value is None:
             return
@@ -101,6 +141,7 @@ def strings(max_items: int, max_chars: int, *, or_one: bool = False) -> Rule:
 def integers(max_items: int, low: int, high: int) -> Rule:
     """A list of whole numbers from low to high."""
 
+    @described({"type": "array", "items": {"type": "integer", "minimum": low, "maximum": high}, "maxItems": max_items})
     def check(name: str, value: object) -> None:
         if value is None:
             return
@@ -115,7 +156,9 @@ def integers(max_items: int, low: int, high: int) -> Rule:
 
 def mapping(max_items: int, item: Rule, *, key: Rule | None = None) -> Rule:
     """An object with at most so many entries, each of which obeys a rule."""
+    names = {} if key is None else {"propertyNames": schema_of(key)}
 
+    @described({"type": "object", "additionalProperties": schema_of(item), "maxProperties": max_items, **names})
     def check(name: str, value: object) -> None:
         if value is None:
             return

@@ -3,13 +3,24 @@
 from collections.abc import Iterator
 from typing import Any
 
-from fairlead_gateway.checks.rules import kind, refuse
+from fairlead_gateway.checks.rules import Schema, described, kind, refuse
 from fairlead_gateway.checks.schemas import schema
 
 MAX_TOOLS = 128
 MAX_NAME_CHARS = 128
 
+_NAME: Schema = {"type": "string", "minLength": 1, "maxLength": MAX_NAME_CHARS}
 
+
+def _list_of(required: list[str], **properties: Schema) -> Schema:
+    tool = {"type": "object", "properties": properties, "required": required}
+    return {"type": "array", "items": tool, "minItems": 1, "maxItems": MAX_TOOLS}
+
+
+_FUNCTION: Schema = {"type": "object", "properties": {"name": _NAME}, "required": ["name"]}
+
+
+@described(_list_of(["function"], type={"const": "function"}, function=_FUNCTION))
 def openai_tools(name: str, value: object) -> None:
     """Check `tools` of chat completions: functions only, each with a name."""
     for path, tool in _tools(name, value):
@@ -19,6 +30,7 @@ def openai_tools(name: str, value: object) -> None:
         _tool(path + ".function", function, "parameters")
 
 
+@described(_list_of(["type", "name"], type={"const": "function"}, name=_NAME))
 def responses_tools(name: str, value: object) -> None:
     """Check `tools` of the Responses API: functions only, for the server runs no tools itself."""
     for path, tool in _tools(name, value):
@@ -27,6 +39,7 @@ def responses_tools(name: str, value: object) -> None:
         _tool(path, tool, "parameters")
 
 
+@described(_list_of(["name"], type={"const": "custom"}, name=_NAME))
 def anthropic_tools(name: str, value: object) -> None:
     """Check `tools` of Anthropic's Messages API."""
     for path, tool in _tools(name, value):

@@ -17,6 +17,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
         cached_input_tokens: Those of them that the engine had in its prefix cache.
         measured: Whether tokens were charged at all.
         queue_ms: From the request's head until it was sent to its model, or None where it never was.
+        audio_seconds: Seconds of sound charged.
         ttft_ms: From the request's head to the first byte of the answer, or None where there was none.
     """
 
@@ -41,6 +42,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     queue_ms: int | None
     ttft_ms: int | None
     total_ms: int
+    audio_seconds: int = 0
 
 
 ENCODE: Final = msgspec.msgpack.Encoder().encode
@@ -72,6 +74,7 @@ def entry_of(record: Record) -> Entry:
         queue_ms=_milliseconds(record.queue_s),
         ttft_ms=_milliseconds(record.first_byte_s),
         total_ms=round(record.duration_s * 1000),
+        audio_seconds=0 if usage is None else usage.audio_seconds,
     )
 
 

@@ -28,6 +28,7 @@ class Sums:
         input_tokens: Tokens charged, those that the engine had in its prefix cache included.
         unpriced: Requests that used tokens of a model without a price.
         cost: Billionths of the currency; None where nothing had a price.
+        audio_seconds: Seconds of sound charged.
     """
 
     requests: int = 0
@@ -38,6 +39,7 @@ class Sums:
     cached_input_tokens: int = 0
     unpriced: int = 0
     cost: int | None = None
+    audio_seconds: int = 0
 
     def count(self, entry: Entry) -> None:
         """Add one request."""
@@ -47,6 +49,7 @@ class Sums:
         self.input_tokens += entry.input_tokens
         self.output_tokens += entry.output_tokens
         self.cached_input_tokens += entry.cached_input_tokens
+        self.audio_seconds += entry.audio_seconds
         if entry.cost is not None:
             self.cost = (self.cost or 0) + entry.cost
         elif entry.measured:

@@ -1,0 +1,76 @@
+"""Failed authentications, counted by client address: who guesses is slowed down, and whoever is known goes on.
+
+Only failures are counted and only failures are refused. Behind one address there may be a whole company; a stranger
+among them must not lock it out, and 256 bits are not guessed however fast somebody tries. What the bound gives is a
+clear word to clients that repeat a mistake, and a number for the operator. Each gateway counts by itself.
+"""
+
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from fairlead_contract.errors import FairleadError, TooManyFailedAttempts, Unauthenticated
+from fairlead_gateway.client_address import Network, client_address
+from fairlead_gateway.headers import Headers
+
+WINDOW_S: Final = 60.0
+MAX_ADDRESSES: Final = 10_000
+
+
+class FailedAttempts:
+    """The failures of the last minute.
+
+    Args:
+        per_minute: Failures of one address that are answered as such; further ones get 429. 0 bounds nothing.
+        trusted: Networks of proxies whose `X-Forwarded-For` is believed.
+        on_failure: Told of each failure, and whether it was one too many.
+        clock: Seconds that never run backwards.
+        max_addresses: Addresses kept in memory; the one that has been quiet for longest goes first.
+    """
+
+    def __init__(
+        self,
+        per_minute: int,
+        *,
+        trusted: Sequence[Network] = (),
+        on_failure: Callable[[bool], None] = lambda _: None,
+        clock: Callable[[], float] = time.monotonic,
+        max_addresses: int = MAX_ADDRESSES,
+    ) -> None:
+        self._per_minute = per_minute
+        self._trusted = trusted
+        self._on_failure = on_failure
+        self._clock = clock
+        self._max_addresses = max_addresses
+        self._failures: OrderedDict[str, deque[float]] = OrderedDict()
+
+    def count(self, refusal: Unauthenticated, peer: str, headers: Headers) -> FairleadError:
+        """Count a failure; return what its sender is told: why it was refused, or that it has failed too often.
+
+        Args:
+            refusal: Why the credentials were refused.
+            peer: The address that the connection comes from.
+            headers: The request's, with lower-case names.
+        """
+        wait_s = self._wait_s(client_address(peer, headers, self._trusted)) if self._per_minute else 0.0
+        self._on_failure(wait_s > 0)
+        if wait_s <= 0:
+            return refusal
+        return TooManyFailedAttempts(
+            f"There were more than {self._per_minute} requests without valid credentials from your address within a "
+            f"minute. Correct the credentials before you try again; requests with valid ones are answered.",
+            retry_after_s=wait_s,
+        )
+
+    def _wait_s(self, address: str) -> float:
+        """Count a failure of an address; return 0, or for how many seconds its failures are refused."""
+        now = self._clock()
+        failures = self._failures.setdefault(address, deque(maxlen=self._per_minute))
+        self._failures.move_to_end(address)
+        if len(self._failures) > self._max_addresses:
+            self._failures.popitem(last=False)
+        if len(failures) == self._per_minute and now < failures[0] + WINDOW_S:
+            return failures[0] + WINDOW_S - now
+        failures.append(now)
+        return 0.0
