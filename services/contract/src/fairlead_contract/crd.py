@@ -1,7 +1,9 @@
 """Generates the custom resource definition from the manifest's models: `python -m fairlead_contract.crd FILE`.
 
-Pydantic speaks JSON Schema 2020-12, the API server a structural subset of OpenAPI 3.0: references are inlined, `null`
-becomes `nullable`, exclusive bounds become booleans, and unknown fields are pruned by the server itself.
+Pydantic speaks JSON Schema 2020-12, the API server a structural subset of OpenAPI 3.0: references are inlined, a value
+that may be None becomes a field that may be absent, and defaults are written in full, since the API server checks each
+as it stands. Unknown fields are the server's own affair: it refuses them from clients that ask for strictness, as
+kubectl does, and prunes them otherwise.
 """
 
 import sys
@@ -10,17 +12,22 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema
+from pydantic_core.core_schema import WithDefaultSchema
 
-from fairlead_contract.modeldeployment import Spec
+from fairlead_contract.cel import VALIDATIONS
+from fairlead_contract.modeldeployment import ModelDeployment
 from fairlead_contract.names import (
     API_GROUP,
     API_VERSION_NAME,
+    CATEGORIES,
     KIND,
-    MAX_NAME_LENGTH,
     PLURAL,
     SHORT_NAME,
     SINGULAR,
 )
+from fairlead_contract.status import Status
 
 Schema = dict[str, Any]
 
@@ -43,6 +50,7 @@ def custom_resource_definition() -> Schema:
                 "plural": PLURAL,
                 "singular": SINGULAR,
                 "shortNames": [SHORT_NAME],
+                "categories": list(CATEGORIES),
             },
             "versions": [_version()],
         },
@@ -54,37 +62,82 @@ def _version() -> Schema:
         "name": API_VERSION_NAME,
         "served": True,
         "storage": True,
-        "subresources": {"status": {}},
-        "schema": {
-            "openAPIV3Schema": {
-                "type": "object",
-                "required": ["spec"],
-                "x-kubernetes-validations": [
-                    {
-                        "rule": f"size(self.metadata.name) <= {MAX_NAME_LENGTH}",
-                        "message": f"metadata.name must have at most {MAX_NAME_LENGTH} characters",
-                    }
-                ],
-                "properties": {
-                    "apiVersion": {"type": "string"},
-                    "kind": {"type": "string"},
-                    "metadata": {"type": "object"},
-                    "spec": structural(Spec.model_json_schema(by_alias=True)),
-                    "status": {"type": "object"} | _ANY_VALUE,
-                },
-            }
+        "subresources": {
+            "status": {},
+            "scale": {
+                "specReplicasPath": ".spec.scaling.minReplicas",
+                "statusReplicasPath": ".status.replicas",
+                "labelSelectorPath": ".status.selector",
+            },
+        },
+        "additionalPrinterColumns": [
+            _column("Model", ".status.model"),
+            _column("Engine", ".spec.engine.name"),
+            _column("Ready", ".status.ready"),
+            _column("Phase", ".status.phase"),
+            _column("Progress", ".status.progress.summary"),
+            _column("URL", ".status.url"),
+            _column("Age", ".metadata.creationTimestamp", type_="date"),
+            _column("GPUs", ".status.gpus", type_="integer", is_wide=True),
+            _column("Reason", _of_ready("reason"), is_wide=True),
+            _column("Message", _of_ready("message"), is_wide=True),
+        ],
+        "schema": {"openAPIV3Schema": _object()},
+    }
+
+
+def _column(name: str, path: str, *, type_: str = "string", is_wide: bool = False) -> Schema:
+    """Return one column of `kubectl get`; a wide one is shown with `-o wide` only."""
+    return {"name": name, "type": type_, "jsonPath": path, "priority": 1 if is_wide else 0}
+
+
+def _of_ready(field: str) -> str:
+    return f'.status.conditions[?(@.type=="Ready")].{field}'
+
+
+def _object() -> Schema:
+    """Return the schema of the whole object; of its metadata, only what rules read may be named."""
+    generated = structural_schema(ModelDeployment)
+    return {
+        "description": generated["description"],
+        "type": "object",
+        "required": ["spec"],
+        VALIDATIONS: generated[VALIDATIONS],
+        "properties": {
+            "apiVersion": _text(),
+            "kind": _text(),
+            "metadata": {"type": "object", "properties": {"name": _text(), "generateName": _text()}},
+            "spec": generated["properties"]["spec"],
+            "status": structural_schema(Status),
         },
     }
 
 
-def structural(schema: Schema) -> Schema:
-    """Return a JSON Schema of pydantic's as a structural schema."""
+def _text() -> Schema:
+    return {"type": "string"}
+
+
+class _FullDefaults(GenerateJsonSchema):
+    """Writes down the default of a field that is made by a factory, too."""
+
+    def get_default_value(self, schema: WithDefaultSchema) -> Any:  # noqa: ANN401 - pydantic's signature
+        factory: Any = schema.get("default_factory")
+        return factory() if factory else super().get_default_value(schema)
+
+
+def structural_schema(model: type[BaseModel]) -> Schema:
+    """Return a model as a structural schema.
+
+    Raises:
+        ValueError: The model holds a choice of types, which has no structural form.
+    """
+    schema = model.model_json_schema(by_alias=True, schema_generator=_FullDefaults)
     return _rewritten(schema, schema.get("$defs", {}))
 
 
 def _rewritten(schema: Schema, definitions: Mapping[str, Schema]) -> Schema:
     if "anyOf" in schema:
-        schema = _nullable(schema)
+        schema = _optional(schema)
     if "$ref" in schema:
         target = definitions[schema["$ref"].rsplit("/", 1)[-1]]
         siblings = {key: value for key, value in schema.items() if key != "$ref"}
@@ -101,26 +154,31 @@ def _rewritten(schema: Schema, definitions: Mapping[str, Schema]) -> Schema:
         rewritten |= _ANY_VALUE
     if "const" in schema:
         rewritten["enum"] = [schema["const"]]
+    if schema.get("default") is not None:
+        rewritten["default"] = _without_none(schema["default"])
     return rewritten
 
 
 def _kept(schema: Schema) -> Schema:
-    """Return what passes unchanged; defaults that are null, and null's own marks, mean nothing to the API server."""
-    moved = {"properties", "items", "additionalProperties", "const", "anyOf"}
-    return {
-        key: value
-        for key, value in schema.items()
-        if key not in _DROPPED | moved and not (key == "default" and value is None)
-    }
+    """Return what passes unchanged."""
+    moved = {"properties", "items", "additionalProperties", "const", "anyOf", "default"}
+    return {key: value for key, value in schema.items() if key not in _DROPPED | moved}
 
 
-def _nullable(schema: Schema) -> Schema:
-    """Return `X or null` as a nullable X."""
+def _without_none(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """Return a default without the fields that are absent."""
+    if isinstance(value, dict):
+        return {key: _without_none(part) for key, part in value.items() if part is not None}
+    return value
+
+
+def _optional(schema: Schema) -> Schema:
+    """Return `X or null` as X: the API server takes an explicit null for an absent field."""
     options = [option for option in schema["anyOf"] if option.get("type") != "null"]
     if len(options) != 1:
         raise ValueError(f"no structural form for a choice of {len(options)} types: {schema}")
     siblings = {key: value for key, value in schema.items() if key != "anyOf"}
-    return {**options[0], **siblings, "nullable": True}
+    return {**options[0], **siblings}
 
 
 def document() -> str:

@@ -10,16 +10,19 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
+from fairlead_contract.cel import rule, rules, unchanging
 from fairlead_contract.engine_arguments import check_arguments
 from fairlead_contract.mistakes import mistake
 from fairlead_contract.names import MAX_NAME_LENGTH
 from fairlead_contract.quantity import CpuQuantity, MemoryQuantity
-from fairlead_contract.source import Source, parse_source
+from fairlead_contract.source import Source, parse_source, source_rules
 from fairlead_contract.tenants import Limits, TenantName
 
 DNS_LABEL_PATTERN = r"^[a-z]([a-z0-9-]*[a-z0-9])?$"
 SERVED_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:/-]*$"
 ENV_NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
+PLATFORM_VARIABLES = ("FAIRLEAD_", "RAY_")
+"""How the names of variables start that only the platform sets."""
 
 ServedName = Annotated[str, Field(min_length=1, max_length=128, pattern=SERVED_NAME_PATTERN)]
 Task = Literal["generate", "embed", "score", "transcribe"]
@@ -32,16 +35,32 @@ class _Part(BaseModel):
 class Model(_Part):
     """Which weights, and by which names clients ask for them."""
 
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "self.aliases.all(alias, self.aliases.exists_one(other, other == alias))"
+                " && (!has(self.name) || !(self.name in self.aliases))",
+                "a name stands twice; keep it once",
+                at="aliases",
+            )
+        )
+    )
+
     source: str = Field(
         max_length=1024,
         description="Where the weights lie: hf://org/name@revision, file:///folder, pvc://claim/folder, "
         "s3://bucket/prefix or oci://registry/image@digest.",
+        json_schema_extra=source_rules(),
     )
     name: ServedName | None = Field(
         default=None, description="The model name that clients send; metadata.name if not given."
     )
     aliases: tuple[ServedName, ...] = Field(default=(), max_length=16, description="Further names for the same model.")
-    task: Task = Field(default="generate", description="What the model is used for.")
+    task: Task = Field(
+        default="generate",
+        description="What the model is used for.",
+        json_schema_extra=rules(unchanging("what the model is used for")),
+    )
 
     @field_validator("source")
     @classmethod
@@ -72,6 +91,20 @@ class ValueFrom(_Part):
 class EnvVar(_Part):
     """One environment variable of the engine: given in clear, or taken from a secret."""
 
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "has(self.value) != has(self.valueFrom)",
+                "has neither or both of value and valueFrom; write exactly one of the two",
+            ),
+            rule(
+                " && ".join(f"!self.name.startsWith('{prefix}')" for prefix in PLATFORM_VARIABLES),
+                "belongs to the platform; choose another variable",
+                at="name",
+            ),
+        )
+    )
+
     name: str = Field(max_length=128, pattern=ENV_NAME_PATTERN)
     value: str | None = Field(default=None, max_length=4096)
     value_from: ValueFrom | None = None
@@ -81,7 +114,7 @@ class EnvVar(_Part):
         if (self.value is None) == (self.value_from is None):
             found = "has neither" if self.value is None else "has both"
             raise mistake(f"{found} value and valueFrom", "write exactly one of the two")
-        if self.name.startswith(("FAIRLEAD_", "RAY_")):
+        if self.name.startswith(PLATFORM_VARIABLES):
             raise mistake(f"{self.name} belongs to the platform", "choose another variable", at="name")
         return self
 
@@ -89,7 +122,7 @@ class EnvVar(_Part):
 class Engine(_Part):
     """What runs the model."""
 
-    name: Literal["vllm"] = "vllm"
+    name: Literal["vllm"] = Field(default="vllm", json_schema_extra=rules(unchanging("the engine")))
     arguments: dict[str, JsonValue] = Field(
         default_factory=dict,
         max_length=64,
@@ -101,7 +134,11 @@ class Engine(_Part):
         max_length=512,
         description="Container image of the engine; clusters only.",
     )
-    env: tuple[EnvVar, ...] = Field(default=(), max_length=64)
+    env: tuple[EnvVar, ...] = Field(
+        default=(),
+        max_length=64,
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+    )
 
     @field_validator("arguments")
     @classmethod
@@ -112,9 +149,9 @@ class Engine(_Part):
     @model_validator(mode="after")
     def _variables_differ(self) -> Self:
         names = [variable.name for variable in self.env]
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice:
-            raise mistake(f"the variable {twice} stands twice", "keep it once", at="env")
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                raise mistake(f"the variable {name} stands twice", "keep it once", at=f"env[{index}]")
         return self
 
 
@@ -144,6 +181,28 @@ class Resources(_Part):
 
 
 class Toleration(_Part):
+    """A taint of nodes that does not keep replicas away."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "self.operator != 'Exists' || !has(self.value)",
+                "operator Exists takes no value; remove value, or write operator: Equal",
+                at="value",
+            ),
+            rule(
+                "self.operator != 'Equal' || has(self.key)",
+                "operator Equal needs a key; add key, or write operator: Exists",
+                at="key",
+            ),
+            rule(
+                "!has(self.tolerationSeconds) || (has(self.effect) && self.effect == 'NoExecute')",
+                "counts for effect NoExecute only; write effect: NoExecute, or remove it",
+                at="tolerationSeconds",
+            ),
+        )
+    )
+
     key: str | None = Field(default=None, max_length=317)
     operator: Literal["Exists", "Equal"] = "Equal"
     value: str | None = Field(default=None, max_length=63)
@@ -156,6 +215,10 @@ class Toleration(_Part):
             raise mistake("operator Exists takes no value", "remove value, or write operator: Equal", at="value")
         if self.operator == "Equal" and self.key is None:
             raise mistake("operator Equal needs a key", "add key, or write operator: Exists", at="key")
+        if self.toleration_seconds is not None and self.effect != "NoExecute":
+            raise mistake(
+                "counts for effect NoExecute only", "write effect: NoExecute, or remove it", at="tolerationSeconds"
+            )
         return self
 
 
@@ -169,6 +232,21 @@ class Placement(_Part):
 
 class Scaling(_Part):
     """How many replicas, and when the number changes."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "self.minReplicas <= self.maxReplicas",
+                "is above maxReplicas; write at most maxReplicas, or raise maxReplicas",
+                at="minReplicas",
+            ),
+            rule(
+                "!has(self.idleSecondsToZero) || self.minReplicas == 0",
+                "contradicts minReplicas; write minReplicas: 0, or remove it",
+                at="idleSecondsToZero",
+            ),
+        )
+    )
 
     min_replicas: int = Field(default=1, ge=0, le=1000)
     max_replicas: int = Field(default=1, ge=1, le=1000)
@@ -244,6 +322,9 @@ class Spec(_Part):
         return self
 
 
+_NAME_REMEDY = "write lower-case letters, digits and dashes that start with a letter, such as my-model"
+
+
 class Metadata(BaseModel):
     """The part of Kubernetes' object metadata that a manifest may carry; what the API server adds is ignored."""
 
@@ -259,21 +340,49 @@ class Metadata(BaseModel):
     def _name_is_short_dns_label(cls, name: str) -> str:
         if len(name) > MAX_NAME_LENGTH:
             raise mistake(f"has {len(name)} characters", f"write at most {MAX_NAME_LENGTH}")
-        if not re.match(DNS_LABEL_PATTERN, name):
-            raise mistake(
-                f"is {name!r}",
-                "write lower-case letters, digits and dashes that start with a letter, such as my-model",
-            )
+        if not re.fullmatch(DNS_LABEL_PATTERN, name):
+            raise mistake(f"is {name!r}", _NAME_REMEDY)
         return name
 
 
 class ModelDeployment(_Part):
     """A model that Fairlead serves."""
 
+    # Those on the name stand here because a definition may not add rules to the metadata.
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                f"size(self.metadata.name) <= {MAX_NAME_LENGTH}",
+                f"is too long; write at most {MAX_NAME_LENGTH} characters",
+                at="metadata.name",
+            ),
+            rule(
+                f"self.metadata.name.matches(r'{DNS_LABEL_PATTERN}')",
+                f"is no name of a model; {_NAME_REMEDY}",
+                at="metadata.name",
+            ),
+            rule(
+                "has(self.spec.model.name) || !(self.metadata.name in self.spec.model.aliases)",
+                "repeats metadata.name, by which clients ask for the model; remove it, or write spec.model.name",
+                at="spec.model.aliases",
+            ),
+        )
+    )
+
     api_version: Literal["fairlead.dev/v1alpha1"]
     kind: Literal["ModelDeployment"]
     metadata: Metadata
     spec: Spec
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        if self.spec.model.name is None and self.metadata.name in self.spec.model.aliases:
+            raise mistake(
+                "repeats metadata.name, by which clients ask for the model",
+                "remove it, or write spec.model.name",
+                at="spec.model.aliases",
+            )
+        return self
 
     @property
     def name(self) -> str:

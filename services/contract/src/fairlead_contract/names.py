@@ -7,6 +7,8 @@ KIND = "ModelDeployment"
 PLURAL = "modeldeployments"
 SINGULAR = "modeldeployment"
 SHORT_NAME = "mdep"
+CATEGORIES = ("all", "fairlead")
+"""Groups of kinds by which `kubectl get` finds ours too."""
 
 MAX_NAME_LENGTH = 40
 """Longest ModelDeployment name: a RayService's is at most 47 characters, and children add a suffix."""

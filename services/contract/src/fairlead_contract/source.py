@@ -2,8 +2,11 @@
 
 import re
 from dataclasses import dataclass
-from typing import Literal, cast, get_args
+from typing import Literal, cast
 
+from pydantic.config import JsonDict
+
+from fairlead_contract.cel import rule, rules
 from fairlead_contract.mistakes import mistake
 
 Scheme = Literal["hf", "file", "pvc", "s3", "oci"]
@@ -11,21 +14,22 @@ LOCAL_SCHEMES: tuple[Scheme, ...] = ("hf", "file")
 """Schemes that work on one machine; the others need what a cluster offers."""
 
 _URI = re.compile(r"^(?P<scheme>[a-z0-9]+)://(?P<rest>.+)$", re.DOTALL)
+# The API server checks the same forms, with RE2: nothing but what both dialects read alike.
 _FORMS: dict[Scheme, tuple[re.Pattern[str], str]] = {
     "hf": (
         re.compile(r"^(?P<location>[\w][\w.-]*/[\w][\w.-]*)(@(?P<revision>[\w][\w./-]*))?$", re.ASCII),
         "write hf://organisation/name or hf://organisation/name@revision",
     ),
     "file": (
-        re.compile(r"^(?P<location>(/|\./|\.\./)[^\0@]*)(?P<revision>$)"),
+        re.compile(r"^(?P<location>(/|\./|\.\./)[^\x00@]*)(?P<revision>$)"),
         "write file:///folder or file://./folder",
     ),
     "pvc": (
-        re.compile(r"^(?P<location>[a-z0-9]([a-z0-9.-]*[a-z0-9])?(/[^\0@]*)?)(?P<revision>$)"),
+        re.compile(r"^(?P<location>[a-z0-9]([a-z0-9.-]*[a-z0-9])?(/[^\x00@]*)?)(?P<revision>$)"),
         "write pvc://claim/folder",
     ),
     "s3": (
-        re.compile(r"^(?P<location>[a-z0-9][a-z0-9.-]+(/[^\0]*)?)(?P<revision>$)"),
+        re.compile(r"^(?P<location>[a-z0-9][a-z0-9.-]+(/[^\x00]*)?)(?P<revision>$)"),
         "write s3://bucket/prefix",
     ),
     "oci": (
@@ -33,6 +37,7 @@ _FORMS: dict[Scheme, tuple[re.Pattern[str], str]] = {
         "write oci://registry/image@sha256:digest or oci://registry/image:tag",
     ),
 }
+_SCHEME_REMEDY = f"start it with one of: {', '.join(f'{scheme}://' for scheme in _FORMS)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +64,27 @@ def parse_source(uri: str) -> Source:
         pydantic_core.PydanticCustomError: A mistake, for pydantic to collect.
     """
     match = _URI.match(uri)
-    schemes = get_args(Scheme)
-    if not match or match["scheme"] not in schemes:
-        known = ", ".join(f"{scheme}://" for scheme in schemes)
-        raise mistake(f"is {uri!r}", f"start it with one of: {known}")
+    if not match or match["scheme"] not in _FORMS:
+        raise mistake(f"is {uri!r}", _SCHEME_REMEDY)
     scheme = cast("Scheme", match["scheme"])
     pattern, remedy = _FORMS[scheme]
-    form = pattern.match(match["rest"])
+    form = pattern.fullmatch(match["rest"])
     if not form:
         raise mistake(f"is {uri!r}", remedy)
     return Source(scheme, form["location"], form["revision"] or None)
+
+
+def source_rules() -> JsonDict:
+    """Return the rules by which the API server refuses what `parse_source` refuses."""
+    return rules(
+        rule(f"self.matches(r'^({'|'.join(_FORMS)})://')", f"is of no known kind; {_SCHEME_REMEDY}"),
+        *(_form_rule(scheme, pattern, remedy) for scheme, (pattern, remedy) in _FORMS.items()),
+    )
+
+
+def _form_rule(scheme: Scheme, pattern: re.Pattern[str], remedy: str) -> JsonDict:
+    start = f"{scheme}://"
+    return rule(
+        f"!self.startsWith('{start}') || self.substring({len(start)}).matches(r'{pattern.pattern}')",
+        f"is no {start} source; {remedy}",
+    )
