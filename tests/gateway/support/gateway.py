@@ -103,10 +103,8 @@ async def running_gateway(folder: Path, valkey: Path, upstream_port: int, **sett
     """Run a gateway whose one model, `demo`, answers at an upstream's port; it holds no requests unless told to."""
     with gateway_files(folder, upstream_port) as paths:
         held = {"hold_stream_s": 0, "hold_whole_s": 0, "traces_endpoint": None}
-        fixed = {**held, "port": 0, "metrics_port": 0, "redis_url": f"unix://{valkey}", "access_log": False, **paths}
-        # Whatever else this machine does meanwhile:
-        fixed["tokens_per_event"] = 1
-        fixed["redis_deadline_s"] = 5.0
-        fixed["failed_attempts_per_minute"] = 0  # tests that fail often are about something else
-        async with open_runtime(GatewaySettings(**{**fixed, **settings})) as runtime:
+        places = {"port": 0, "metrics_port": 0, "redis_url": f"unix://{valkey}", "access_log": False, **paths}
+        steady = {"tokens_per_event": 1, "redis_deadline_s": 5.0}  # whatever else this machine does meanwhile
+        apart = {"failed_attempts_per_minute": 0}  # tests that fail often are about something else
+        async with open_runtime(GatewaySettings(**{**held, **places, **steady, **apart, **settings})) as runtime:
             yield Gateway(runtime, runtime.port)
