@@ -23,7 +23,7 @@ class Streams:
     """
 
     frames: int = 0
-    gaps_s: array[float] = field(default_factory=lambda: array("d"))
+    gaps_s: "array[float]" = field(default_factory=lambda: array("d"))
     broken: list[str] = field(default_factory=list)
 
     def gap_s(self, share: float) -> float:

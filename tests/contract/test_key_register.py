@@ -10,6 +10,7 @@ import pytest
 
 from fairlead_contract.api_keys import KeyFile, KeyRecord, KeyWanted
 from fairlead_contract.errors import InvalidValue, KeyNotFound, KeysUnavailable
+from fairlead_contract.files import locked
 from fairlead_contract.key_register import KeyRegister
 from fairlead_contract.key_store import MAX_FILE_BYTES, KeysInFile
 from fairlead_contract.tenants import Limits
@@ -43,6 +44,15 @@ def test_a_key_is_stored_as_its_hash_only(register: KeyRegister, file: Path) -> 
     assert record.expires_at == NOW + timedelta(days=1)
     assert record.limits == Limits(requests_per_minute=5)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_a_hung_process_hangs_nobody(register: KeyRegister, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever finds the keys held for too long is told so, and reading goes on meanwhile."""
+    monkeypatch.setattr("fairlead_contract.key_store.PATIENCE_S", 0.05)
+    made(register)
+    with locked(file.with_name(".api-keys.lock")), pytest.raises(KeysUnavailable, match="another process"):
+        made(register)
+    assert len(register.store.read().keys) == 1
 
 
 def test_a_scope_that_is_none_makes_no_key(register: KeyRegister, file: Path) -> None:

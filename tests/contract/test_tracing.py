@@ -34,6 +34,7 @@ def test_the_endpoint(environment: dict[str, str], endpoint: str | None) -> None
         ({"OTEL_TRACES_SAMPLER": "parentbased_always_on", "OTEL_TRACES_SAMPLER_ARG": "0.2"}, "1"),
         ({"OTEL_TRACES_SAMPLER": "always_off"}, "0"),
         ({"OTEL_TRACES_SAMPLER_ARG": "much"}, "much"),
+        ({"OTEL_TRACES_SAMPLER": "jaeger_remote", "OTEL_TRACES_SAMPLER_ARG": "endpoint=http://x"}, "0.01"),
     ],
 )
 def test_the_ratio(environment: dict[str, str], ratio: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
+from fairlead_gateway.edge import EdgeLimits
 from tests.gateway.support.frames import CHAT, CHAT_STREAM, CHAT_USAGE, DONE, MESSAGES, chat_chunk
 from tests.gateway.support.gateway import Gateway, chat, running_gateway
 from tests.gateway.support.upstream import Line, Seen, Upstream
@@ -70,6 +71,12 @@ async def begin(wire: Wire, gateway: Gateway, body: bytes = STREAM, path: str = 
     status, _ = await wire.head()
     assert status == 200
     return await anext(wire.pieces())
+
+
+def test_only_what_is_posted_may_be_larger() -> None:
+    """Another method on a path for files has no more room than on any other, for nobody has asked who it is."""
+    limits = EdgeLimits(body_bytes=1, body_bytes_on={"/files": 9})
+    assert [limits.largest_body(method, "/files") for method in ("POST", "PUT", "GET")] == [9, 1, 1]
 
 
 async def test_silence_is_closed(impatient: Gateway) -> None:

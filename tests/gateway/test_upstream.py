@@ -141,6 +141,26 @@ async def test_does_not_send_again_on_a_new_connection(pool: Pool, upstream: Ups
     assert (len(upstream.seen), pool.retries) == (1, [])
 
 
+async def test_nobody_behind_a_dead_connection_leaves_the_resend(pool: Pool) -> None:
+    """Where a request cannot be sent again, for nobody listens any more, it may still be later."""
+    resend = Resend()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        line = Line(reader, writer)
+        await line.request(1)
+        await line.json({})
+        await line.request(1)
+        server.close()
+        line.reset()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    address = Address("127.0.0.1", server.sockets[0].getsockname()[1])
+    await pool.ask_path(address.port, "/x")
+    with pytest.raises(Unavailable):
+        await pool.pool.exchange(address, REQUEST, Collected(), PATIENT, model="demo", resend=resend)
+    assert resend.left
+
+
 async def test_sends_again_only_once(pool: Pool, upstream: Upstream) -> None:
     """Where the second attempt fails too, the request fails."""
 

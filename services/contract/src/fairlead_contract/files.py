@@ -1,12 +1,16 @@
 """Files that other processes read while we write them."""
 
+import errno
 import fcntl
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TextIO
 
+LOCK_POLL_S = 0.02
 PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
 
@@ -53,9 +57,30 @@ def private_folder(path: Path) -> Path:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold a lock file for the time of a `with` block; it is freed even if the process is killed."""
+def locked(path: Path, *, within_s: float | None = None) -> Iterator[None]:
+    """Hold a lock file for the time of a `with` block; it is freed even if the process is killed.
+
+    Whoever holds it is waited for, for at most `within_s` where that is given.
+
+    Raises:
+        BlockingIOError: It was held for all that time.
+    """
     with path.open("a") as file:
         path.chmod(PRIVATE_FILE)
-        fcntl.flock(file, fcntl.LOCK_EX)
+        if within_s is None:
+            fcntl.flock(file, fcntl.LOCK_EX)
+        else:
+            _lock(file, time.monotonic() + within_s)
         yield
+
+
+def _lock(file: TextIO, until: float) -> None:
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > until:
+                raise BlockingIOError(errno.EAGAIN, "another process has been changing it for too long") from None
+            time.sleep(LOCK_POLL_S)  # a lock that is freed tells nobody
+        else:
+            return

@@ -15,6 +15,9 @@ from fairlead_contract.api_keys import KeyFile
 from fairlead_contract.errors import KeysUnavailable
 from fairlead_contract.files import create_once, locked, write_atomically
 
+PATIENCE_S = 5.0
+"""A change takes milliseconds; a process that holds the lock for longer hangs, and nobody should hang with it."""
+
 MAX_FILE_BYTES = 16 * 1024 * 1024
 """More than this no gateway reads: some 30,000 keys."""
 
@@ -71,7 +74,7 @@ class KeysInFile:
             KeysUnavailable: The file cannot be read or written, or would be too large to be read again.
         """
         try:
-            with locked(self.path.with_name(f".{self.path.stem}.lock")):
+            with locked(self.path.with_name(f".{self.path.stem}.lock"), within_s=PATIENCE_S):
                 keys, told = change(self.read())
                 content = _render(keys)
                 if len(content) > MAX_FILE_BYTES:

@@ -35,7 +35,9 @@ def traces_endpoint(environment: Mapping[str, str]) -> str | None:
 def traces_ratio(environment: Mapping[str, str]) -> str:
     """Return the share of requests that is recorded where the client has not decided, as it is written."""
     sampler = environment.get("OTEL_TRACES_SAMPLER", "").strip().lower()
-    return _RATIO_OF_SAMPLER.get(sampler) or environment.get("OTEL_TRACES_SAMPLER_ARG", "").strip() or DEFAULT_RATIO
+    if sampler and not sampler.endswith("traceidratio"):  # the argument of another sampler is no share
+        return _RATIO_OF_SAMPLER.get(sampler, DEFAULT_RATIO)
+    return environment.get("OTEL_TRACES_SAMPLER_ARG", "").strip() or DEFAULT_RATIO
 
 
 def engine_tracing(environment: Mapping[str, str]) -> dict[str, str]:

@@ -33,7 +33,7 @@ class EdgeLimits:
     """What the edge grants a client; all times in seconds, all sizes in bytes.
 
     Attributes:
-        body_bytes_on: By path, where a body may be larger than elsewhere.
+        body_bytes_on: By path, where what is posted may be larger than elsewhere.
     """
 
     body_bytes: int = 4 * 1024 * 1024
@@ -46,9 +46,9 @@ class EdgeLimits:
     connections: int = 8192
     connections_per_peer: int = 2048
 
-    def largest_body(self, path: str) -> int:
-        """Return the bytes that a body may have on a path."""
-        return self.body_bytes_on.get(path, self.body_bytes)
+    def largest_body(self, method: str, path: str) -> int:
+        """Return the bytes that a body may have."""
+        return self.body_bytes_on.get(path, self.body_bytes) if method == "POST" else self.body_bytes
 
 
 class Edge:

@@ -180,7 +180,7 @@ class Holding:
         if not cold.waiters and cold.task is not None and self._cold.get(model) is cold:
             cold.task.cancel()
             del self._cold[model]
-        self._tell(model, cold)
+        self._tell(model, self._cold.get(model, cold))
 
     def _spell(self, model: str) -> _Spell:
         """Return the spell that a model is in, brought up to now."""

@@ -45,7 +45,7 @@ class KeyDesk:
         Raises:
             KeysUnavailable: They cannot be read.
         """
-        return (await self._beside(self.register.store.read)).keys
+        return (await asyncio.to_thread(self.register.store.read)).keys
 
     async def find(self, key_id: str) -> KeyRecord:
         """Return one key.
@@ -54,7 +54,7 @@ class KeyDesk:
             KeyNotFound: No key has that id.
             KeysUnavailable: The keys cannot be read.
         """
-        return found(await self._beside(self.register.store.read), key_id)
+        return found(await asyncio.to_thread(self.register.store.read), key_id)
 
     async def create(self, wanted: KeyWanted, admin: Principal) -> tuple[str, KeyRecord]:
         """Make a key; return it in clear, for this once, and its record.
@@ -105,13 +105,10 @@ class KeyDesk:
         return record
 
     async def _changed(self, change: Callable[[], Done]) -> Done:
-        done = await self._beside(change)
+        async with self._turn:
+            done = await asyncio.to_thread(change)
         self.reread()
         return done
-
-    async def _beside(self, work: Callable[[], Done]) -> Done:
-        async with self._turn:
-            return await asyncio.to_thread(work)
 
 
 def _check_rights(admin: Principal, scopes: tuple[str, ...]) -> None:

@@ -36,6 +36,10 @@ class Resend:
         left, self.left = self.left, False
         return left
 
+    def give_back(self) -> None:
+        """Have it again: nobody could be reached, so nothing was sent."""
+        self.left = True
+
 
 class RetryBudget:
     """The requests and retries of one model in the last 10 s, in slots of a second."""

@@ -139,22 +139,22 @@ def _of_request(record: Record, trace: RequestTrace, operation: str) -> Attribut
 
 
 def _of_attempt(attempt: Attempt, record: Record, operation: str, number: int) -> Attributes:
-    call, route = attempt.call, attempt.route
+    asked, route = attempt.asked, attempt.route
     attributes: Attributes = {
         "gen_ai.operation.name": operation,
         "gen_ai.provider.name": PROVIDER,
         "gen_ai.request.model": route.served_name,
-        "gen_ai.request.stream": call.stream,
+        "gen_ai.request.stream": asked.stream,
         "server.address": route.upstream_host,
         "server.port": route.upstream_port,
         "http.request.method": "POST",
         "fairlead.model": route.name,
         "fairlead.outcome": attempt.outcome.value,
     }
-    if call.max_output_tokens is not None:
-        attributes["gen_ai.request.max_tokens"] = call.max_output_tokens
-    if call.choices != 1:
-        attributes["gen_ai.request.choice.count"] = call.choices
+    if asked.max_output_tokens is not None:
+        attributes["gen_ai.request.max_tokens"] = asked.max_output_tokens
+    if asked.choices != 1:
+        attributes["gen_ai.request.choice.count"] = asked.choices
     if number:
         attributes["http.request.resend_count"] = number
     if attempt.status:
@@ -164,7 +164,7 @@ def _of_attempt(attempt: Attempt, record: Record, operation: str, number: int) -
     if attempt.first_byte_at is None:
         return attributes
     attributes["gen_ai.response.model"] = route.served_name
-    if call.stream:
+    if asked.stream:
         attributes["gen_ai.response.time_to_first_chunk"] = attempt.first_byte_at - attempt.begun_at
     return attributes | _of_usage(record.usage)
 

@@ -26,6 +26,19 @@ MAX_ATTEMPTS: Final = 16
 """Of one request, so that one that waits long for its model does not fill the buffer; the last ones are kept."""
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What spans tell of a request's body; the body itself is not kept until they are sent."""
+
+    stream: bool
+    max_output_tokens: int | None
+    choices: int
+
+    @classmethod
+    def of(cls, call: Call) -> "Asked":
+        return cls(call.stream, call.max_output_tokens, call.choices)
+
+
 @dataclass(slots=True)
 class Attempt:
     """One sending of a request to its model; all times in seconds of the event loop.
@@ -39,7 +52,7 @@ class Attempt:
     """
 
     context: TraceContext
-    call: Call
+    asked: Asked
     route: Route
     begun_at: float
     ended_at: float = 0.0
@@ -56,7 +69,7 @@ class Attempt:
         """
         now = asyncio.get_running_loop().time()
         failed = replace(self.context, span_id=_new_span_id())
-        self.earlier.append(Attempt(failed, self.call, self.route, self.begun_at, ended_at=now, error=reason))
+        self.earlier.append(Attempt(failed, self.asked, self.route, self.begun_at, ended_at=now, error=reason))
         self.begun_at = now
 
     def end(self, status: int, error: str, delivery: Delivery) -> None:
@@ -90,7 +103,7 @@ class RequestTrace:
     def attempt(self, call: Call, route: Route) -> Attempt:
         """Note that the request is sent to its model now."""
         context = replace(self.context, span_id=_new_span_id())
-        attempt = Attempt(context, call, route, asyncio.get_running_loop().time())
+        attempt = Attempt(context, Asked.of(call), route, asyncio.get_running_loop().time())
         self.attempts.append(attempt)
         return attempt
 

@@ -96,7 +96,12 @@ class UpstreamPool:
             if not stale.replaced and not (resend.take() and self._may_retry(model, budget)):
                 raise
             self._tell_retry(model, on_again, "stale_connection")
-            connection = await self._connect(address, model, None, None)
+            try:
+                connection = await self._connect(address, model, None, None)
+            except Unavailable:
+                if not stale.replaced:
+                    resend.give_back()
+                raise
             await connection.exchange(payload, sink, patience)
 
     def close(self) -> None:

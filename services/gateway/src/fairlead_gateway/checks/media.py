@@ -60,7 +60,8 @@ def _parts(path: str, value: object) -> Iterator[tuple[str, dict[str, object]]]:
     """Yield every object within a prompt, but not what a model once said to a tool: that is data."""
     if isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _parts(f"{path}[{index}]", item)
+            if isinstance(item, dict | list):  # token ids by the million must not cost a call each
+                yield from _parts(f"{path}[{index}]", item)
     elif isinstance(value, dict):
         yield path, value
         for name, child in value.items():
