@@ -67,7 +67,7 @@ def bring_up(home: Home, manifests: Path | None, *, port: int | None, announce: 
     try:
         started = ensure_supervisor(home, port=chosen)
         return Launch(wait_for_services(home, SERVICES_TIMEOUT_S), changes, started)
-    except BaseException:
+    except BaseException:  # an interrupt, too, must leave nothing half started
         end_platform(home)
         raise
 
