@@ -49,6 +49,10 @@ test: setup-dev control-plane ## run the tests (real Valkey, real Ray, real vLLM
 test-long: setup-dev ## run the acceptance that takes minutes
 	@$(BIN)/python -m pytest -m long $(ARGS)
 
+.PHONY: test-install
+test-install: setup-dev ## test KubeRay and our charts on the cluster that KUBECONFIG names (tests/install/README.md)
+	@FAIRLEAD_TEST_INSTALL=1 $(BIN)/python -m pytest -x -v tests/install $(ARGS)
+
 .PHONY: control-plane
 control-plane: setup-dev ## build the Kubernetes control plane that tests run on: once, 10 minutes on 2 cores
 	@GO="$(GO)" $(BIN)/python -m tests.cluster.build
@@ -76,6 +80,19 @@ bench-gateway: setup-dev ## measure the gateway against LiteLLM and vllm-router,
 .PHONY: bench-streams
 bench-streams: setup-dev ## read 500 paced streams through one gateway for two minutes
 	@$(BIN)/python -m tests.bench.streams $(ARGS)
+
+##@ Images
+
+REGISTRY ?= localhost
+export REGISTRY
+
+.PHONY: images
+images: ## build the images (IMAGES="gateway operator" for some; docker/bake.hcl says what else may be set)
+	@docker/build.sh build $(IMAGES)
+
+.PHONY: push
+push: ## bring them to a registry: make images push REGISTRY=registry.example.com/fairlead
+	@docker/build.sh push $(IMAGES)
 
 ##@ Generate
 
@@ -107,6 +124,8 @@ requirements: $(UV) ## pin all requirements anew
 	$(COMPILE) requirements/gpu.in -o requirements/gpu.txt
 	mkdir -p build && grep -v '^-e' requirements/cpu.txt > build/constraints.txt
 	$(COMPILE) requirements/dev.in --constraints build/constraints.txt -o requirements/dev.txt
+	$(COMPILE) requirements/gateway.in --constraints build/constraints.txt -o requirements/gateway.txt
+	$(COMPILE) requirements/operator.in --constraints build/constraints.txt -o requirements/operator.txt
 
 .PHONY: requirements-gpu-check
 requirements-gpu-check: $(UV) ## prove, without installing, that the GPU requirements resolve

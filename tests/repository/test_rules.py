@@ -67,7 +67,7 @@ def test_requirements_name_no_index() -> None:
     """The pinned files name packages and versions, and no address of a registry."""
     for file in (ROOT / "requirements").glob("*.txt"):
         for line in file.read_text().splitlines():
-            assert re.match(r"^(#.*|-e \./services/\w+|[A-Za-z0-9._-]+(\[[a-z,-]+\])?(==\S+)?( ?;.*)?)$", line), line
+            assert re.match(r"^(#.*|-e \./(services/)?\w+|[A-Za-z0-9._-]+(\[[a-z,-]+\])?(==\S+)?( ?;.*)?)$", line), line
 
 
 def test_the_readme_names_real_commands() -> None:
