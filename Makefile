@@ -81,7 +81,7 @@ bench-streams: setup-dev ## read 500 paced streams through one gateway for two m
 
 .PHONY: crd
 crd: setup ## write the custom resource definition
-	$(BIN)/python -m fairlead_contract.crd docs/reference/modeldeployments.fairlead.dev.yaml
+	$(BIN)/python -m fairlead_contract.crd charts/fairlead-crds/templates/modeldeployments.fairlead.dev.yaml
 
 .PHONY: openapi
 openapi: setup ## write the description of the whole API
