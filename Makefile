@@ -57,7 +57,7 @@ control-plane: setup-dev ## build the Kubernetes control plane that tests run on
 check: setup-dev ## check format, lint, types and import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy $(MEMBERS) tests docs/examples/demo-model
+	$(BIN)/mypy $(MEMBERS) charts/generate tests docs/examples/demo-model
 	$(BIN)/lint-imports
 
 .PHONY: fmt
@@ -82,6 +82,10 @@ bench-streams: setup-dev ## read 500 paced streams through one gateway for two m
 .PHONY: crd
 crd: setup ## write the custom resource definition
 	$(BIN)/python -m fairlead_contract.crd charts/fairlead-crds/templates/modeldeployments.fairlead.dev.yaml
+
+.PHONY: values
+values: setup ## write the chart's values, their schema and their reference
+	$(BIN)/python -m charts.generate
 
 .PHONY: openapi
 openapi: setup ## write the description of the whole API
