@@ -12,6 +12,7 @@ Schema = dict[str, Any]
 
 GATEWAYS_OWN: Final = frozenset(
     {"host", "port", "metrics_host", "metrics_port"}
+    | {"source", "namespaces", "tenants_config_map", "api_keys_secret"}
     | {"routes_file", "tenants_file", "api_keys_file", "jwt_key_file", "pepper_file", "hop_key_file", "issuers_file"}
     | {"redis_url", "redis_url_file", "cache_redis_url", "cache_redis_url_file"}
     | {"gateways", "longest_stream_s", "drain_notice_s"}
@@ -19,7 +20,8 @@ GATEWAYS_OWN: Final = frozenset(
 """What the gateway is told by other values, or by the chart's own names and mounts."""
 
 OPERATORS_OWN: Final = frozenset(
-    {"namespaces", "serving_image", "image_pull_policy", "image_pull_secrets", "public_url", "longest_stream_s"}
+    {"host", "metrics_port", "health_port"}
+    | {"namespaces", "serving_image", "image_pull_policy", "image_pull_secrets", "public_url", "longest_stream_s"}
     | {"gateway_namespace", "gateway_pod_labels", "gateway_service", "gateway_internal_urls", "hop_root_file"}
     | {"operator_namespace", "operator_pod_labels", "monitoring_namespace", "accelerators_file"}
 )

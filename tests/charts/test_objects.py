@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+import yaml
 from kubernetes_validate import validate
 
 from fairlead_contract.issuers import parse_issuers
@@ -273,11 +274,13 @@ def test_monitoring() -> None:
         if each["kind"] == "Service" and wanted <= each["metadata"]["labels"].items()
     }
     models = found(objects, "PodMonitor", "fairlead-models")
-    [relabelling] = [each for end in models["spec"]["podMetricsEndpoints"] for each in end.get("metricRelabelings", [])]
+    relabelled = yaml.safe_load((CHART / "scrape" / "metric-relabelings.yaml").read_text())
 
     assert scraped == {"fairlead-gateway-internal", "fairlead-operator"}
     assert models["spec"]["namespaceSelector"] == {"matchNames": ["models", "team-a"]}
-    assert (relabelling["regex"], relabelling["replacement"]) == ("ray_vllm_(.*)", "vllm:$1")
+    assert any(each.get("replacement") == "vllm:$1" for each in relabelled)
+    for endpoint in models["spec"]["podMetricsEndpoints"]:
+        assert endpoint["metricRelabelings"] == relabelled
     for each in (services, models):
         assert each["metadata"]["labels"]["release"] == "prometheus"
 
