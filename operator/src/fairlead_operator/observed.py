@@ -12,6 +12,9 @@ from fairlead_contract.replica_facts import ReplicaFacts
 
 Json = dict[str, Any]
 
+Identity = tuple[str, str]
+"""Namespace and name of a ModelDeployment."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Claim:

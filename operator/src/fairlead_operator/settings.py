@@ -109,3 +109,7 @@ class Settings(BaseSettings):
 
     replica_first_port: int = Field(default=RayPorts().replica_first, ge=1024, le=65535)
     replica_last_port: int = Field(default=RayPorts().replica_last, ge=1024, le=65535)
+
+    host: str = Field(default="0.0.0.0", description="Address on which metrics and health are served.")
+    metrics_port: int = Field(default=9090, ge=1, le=65535, description="Serves /metrics.")
+    health_port: int = Field(default=8081, ge=1, le=65535, description="Serves /healthz, for probes.")

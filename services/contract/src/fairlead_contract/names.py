@@ -69,6 +69,9 @@ CLUSTER_ANNOTATION = f"{API_GROUP}/cluster"
 ROLLOUT_ANNOTATION = f"{API_GROUP}/rollout"
 """On a ModelDeployment: any new value moves its pods to the operator's present templates and settings."""
 
+FINALIZER = f"{API_GROUP}/drain"
+"""On a ModelDeployment: it stays until its last requests have been answered."""
+
 GATEWAY_LABELS = {"app.kubernetes.io/name": "fairlead", "app.kubernetes.io/component": "gateway"}
 OPERATOR_LABELS = {"app.kubernetes.io/name": "fairlead", "app.kubernetes.io/component": "operator"}
 
