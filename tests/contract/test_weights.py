@@ -60,7 +60,7 @@ def test_a_slash_at_the_end_is_no_other_source() -> None:
     "uri,variables",
     [
         ("hf://a/b", {"HF_TOKEN", "HF_ENDPOINT", "https_proxy"}),
-        ("s3://a/b", {"AWS_SECRET_ACCESS_KEY", "https_proxy"}),
+        ("s3://bucket/a", {"AWS_SECRET_ACCESS_KEY", "https_proxy"}),
         ("file:///a", {"https_proxy"}),
     ],
 )

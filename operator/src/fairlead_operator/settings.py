@@ -56,10 +56,18 @@ class WeightsCache(_Part):
     )
     host_path: str = Field(default="/var/cache/fairlead/weights", description="The folder of kind node.")
     storage_class: str | None = Field(default=None, description="Of kind pvc; the cluster's default if not given.")
-    size: MemoryQuantity = Field(default="200Gi", description="Of each model's volume of kind pvc.")
+    size: MemoryQuantity = Field(
+        default="200Gi",
+        description="Of a volume of kind pvc whose model neither names a size nor lets one be computed.",
+    )
     access_mode: Literal["ReadWriteOnce", "ReadWriteMany"] = Field(
         default="ReadWriteMany", description="Of kind pvc; ReadWriteOnce keeps all replicas on one node."
     )
+    service_account: str | None = Field(
+        default=None,
+        description="Beside each model, of kind pvc: a ServiceAccount to which the cloud gives access to buckets.",
+    )
+    fs_group: int = Field(default=1000, ge=1, description="The group to which a volume of kind pvc is writable.")
 
 
 class Settings(BaseSettings):
