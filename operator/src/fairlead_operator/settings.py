@@ -114,6 +114,13 @@ class Settings(BaseSettings):
         description="NewCluster: change images without a gap, for twice the GPUs meanwhile; None: never by itself.",
     )
     gcs_fault_tolerance: GcsFaultTolerance | None = None
+    tracing: dict[str, str] = Field(
+        default_factory=dict, description="OpenTelemetry's variables, by which engines send their spans."
+    )
 
     replica_first_port: int = Field(default=RayPorts().replica_first, ge=1024, le=65535)
     replica_last_port: int = Field(default=RayPorts().replica_last, ge=1024, le=65535)
+
+    @property
+    def ray_ports(self) -> RayPorts:
+        return RayPorts(replica_first=self.replica_first_port, replica_last=self.replica_last_port)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from fairlead_contract.modeldeployment import EnvVar, ModelDeployment
 from fairlead_contract.names import API_GROUP, MODEL_LABEL, RAY_METRICS_PORT, weights_name
 from fairlead_contract.quantity import memory_bytes
-from fairlead_contract.serve_config import gpus_per_replica
+from fairlead_contract.sizing import gpus_per_replica
 from fairlead_contract.weights import (
     CACHE_FOLDER,
     CLAIM_FOLDER,
