@@ -129,7 +129,7 @@ class Operator(_Values):
     """The operator, which turns ModelDeployments into RayServices."""
 
     settings: OperatorSettingsValue = Field(
-        {}, description="Settings of the operator by their names, such as {log_level: debug}; see the reference."
+        {}, description="Settings of the operator by their names, such as {upgrade_strategy: None}; see the reference."
     )
     accelerators: dict[str, Accelerator] = Field(
         {}, description="Kinds of GPUs beside those known, or other labels of theirs; see docs/kubernetes/install.md."

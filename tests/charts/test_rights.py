@@ -2,7 +2,10 @@
 
 import pytest
 
+from fairlead_operator.kinds import JOB, RAY_SERVICE
+from fairlead_operator.settings import WeightsCache
 from tests.charts.rendering import LEAST, NAMESPACE, SETS, Object, found, merged, rendered, values_of
+from tests.operator.worlds import model, planned, settings
 
 WATCHED = merged(LEAST, {"watchNamespaces": ["models", NAMESPACE]})
 
@@ -88,3 +91,33 @@ def test_every_role_is_bound_to_its_own_account(values: Object) -> None:
             assert subject["namespace"] == NAMESPACE
             assert subject["name"] in accounts
             assert subject["name"] in name
+
+
+def _singular(resource: str) -> str:
+    if "/" in resource:
+        return resource
+    return f"{resource.removesuffix('ies')}y" if resource.endswith("ies") else resource.removesuffix("s")
+
+
+def test_the_operator_writes_the_kinds_that_it_plans() -> None:
+    """The operator may apply each kind that a plan holds, and no other; it ends RayServices and jobs alone."""
+    every = [planned(model(), surroundings=settings(weights=WeightsCache(kind=kind))) for kind in ("pod", "pvc")]
+    groups = {(each["apiVersion"].rpartition("/")[0], each["kind"].lower()) for plan in every for each in plan.apply}
+    granted = found(rendered(LEAST), "ClusterRole", f"{NAMESPACE}:fairlead-operator")["rules"]
+
+    def resources(verb: str) -> set[tuple[str, str]]:
+        return {
+            (group, _singular(resource))
+            for rule in granted
+            for group in rule["apiGroups"]
+            for resource in rule["resources"]
+            if verb in rule["verbs"]
+        }
+
+    assert {("ray.io", "rayservice"), ("batch", "job"), ("", "persistentvolumeclaim")} <= groups
+    assert resources("create") == groups | {("", "event")}
+    assert resources("patch") == groups | {
+        ("fairlead.dev", "modeldeployment"),
+        ("fairlead.dev", "modeldeployments/status"),
+    }
+    assert resources("delete") == {("ray.io", RAY_SERVICE.name.lower()), ("batch", JOB.name.lower())}

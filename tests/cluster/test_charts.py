@@ -9,16 +9,22 @@ import httpx2
 import pytest
 from helm_python import Config
 
+from fairlead_operator.settings import WeightsCache
 from tests.charts.rendering import CHART, CHARTS, LEAST, NAMESPACE, SETS, merged, pods, rendered, values_of
 from tests.charts.test_objects import OF_OTHERS
 from tests.cluster.control_plane import ControlPlane
+from tests.cluster.model_deployments import DEFINITIONS, ModelDeployments
+from tests.operator.conftest import ray_service_definition
+from tests.operator.worlds import model, planned, settings
+from tests.support.waiting import eventually
 
 RESTRICTED = "pod-security.kubernetes.io/enforce"
 RELEASE = "fairlead"
+RAY_SERVICES = "/apis/ray.io/v1/rayservices"
 
 
 @pytest.fixture
-def client(control_plane: ControlPlane) -> Iterator[httpx2.Client]:
+def client(control_plane: ControlPlane, served_models: ModelDeployments) -> Iterator[httpx2.Client]:
     """The administrator's client; namespaces are there, and nothing breaks the restricted Pod Security in them."""
     with control_plane.client() as opened:
         for name in (NAMESPACE, "models", "team-a"):
@@ -143,18 +149,104 @@ def test_an_uninstallation_leaves_nothing(control_plane: ControlPlane, helm: Con
 
 
 def test_definitions_outlive_their_chart(client: httpx2.Client, control_plane: ControlPlane) -> None:
-    """Removing the chart of definitions removes no ModelDeployment."""
-    definition = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/modeldeployments.fairlead.dev"
-    client.delete(definition)
+    """The chart of definitions takes over what is there, upgrades it, and leaves it when it goes."""
+    definition = f"{DEFINITIONS}/modeldeployments.fairlead.dev"
+    owner = {
+        "metadata": {
+            "labels": {"app.kubernetes.io/managed-by": "Helm"},
+            "annotations": {
+                "meta.helm.sh/release-name": "fairlead-crds",
+                "meta.helm.sh/release-namespace": NAMESPACE,
+            },
+        }
+    }
+    assert client.patch(definition, json=owner, headers={"content-type": "application/merge-patch+json"}).is_success
+    uid = client.get(definition).json()["metadata"]["uid"]
     with Config(kubeconfig_path=control_plane.kubeconfig, namespace=NAMESPACE) as helm:
         helm.install(CHARTS / "fairlead-crds", "fairlead-crds")
+        helm.upgrade(CHARTS / "fairlead-crds", "fairlead-crds")
         helm.uninstall("fairlead-crds")
 
-    assert client.get(definition).is_success
+    assert client.get(definition).json()["metadata"]["uid"] == uid
 
 
-def test_notes_tell_what_the_cluster_lacks(helm: Config) -> None:
+def test_notes_tell_what_the_cluster_lacks(client: httpx2.Client, helm: Config) -> None:
     """What Helm finds in the cluster is not called missing."""
-    told = helm.install(CHART, RELEASE, LEAST)["info"]["notes"]
+    client.delete(f"{DEFINITIONS}/rayservices.ray.io")
+    eventually(lambda: client.get(RAY_SERVICES).is_client_error, within_s=30, what="RayServices are unknown")
+    lacking = notes_of(helm.install(CHART, RELEASE, LEAST))
+    define_ray_services(client)
+    complete = notes_of(helm.upgrade(CHART, RELEASE, LEAST))
 
-    assert re.search(r"MISSING: KubeRay", told)
+    assert re.findall("MISSING: (.*) was", lacking) == ["KubeRay"]
+    assert "MISSING" not in complete
+
+
+def notes_of(release: Any) -> str:
+    """Return what Helm tells of a release."""
+    told: str = release["info"]["notes"] if "info" in release else release["notes"]
+    return told
+
+
+def test_the_operator_may_do_what_it_plans_where_it_watches(
+    client: httpx2.Client, control_plane: ControlPlane, helm: Config
+) -> None:
+    """The operator's account may apply a whole plan in a watched namespace, and nothing in another."""
+    helm.install(CHART, RELEASE, merged(LEAST, {"watchNamespaces": ["models"]}))
+    define_ray_services(client)
+    objects = [
+        each | {"metadata": {**each["metadata"], "namespace": "models"}}
+        for kind in ("pod", "pvc")
+        for each in planned(model(), surroundings=settings(weights=WeightsCache(kind=kind))).apply
+    ]
+    with control_plane.client(account=f"{NAMESPACE}:fairlead-operator") as operator:
+        for each in objects:
+            for namespace, status in (("models", {200, 201}), ("team-a", {403})):
+                body = each | {"metadata": {**each["metadata"], "namespace": namespace}}
+                answer = operator.patch(
+                    path_of(control_plane, body),
+                    params={"fieldManager": "fairlead-operator", "force": "true", "dryRun": "All"},
+                    headers={"content-type": "application/apply-patch+yaml"},
+                    json=body,
+                )
+                assert answer.status_code in status, answer.text
+        for path, status in (
+            ("/apis/fairlead.dev/v1alpha1/namespaces/models/modeldeployments", 200),
+            ("/apis/ray.io/v1/namespaces/models/rayservices", 200),
+            ("/api/v1/namespaces/models/pods", 200),
+            ("/api/v1/namespaces/models/secrets", 403),
+            (f"/api/v1/namespaces/{NAMESPACE}/secrets/fairlead-auth", 403),
+            (f"/apis/discovery.k8s.io/v1/namespaces/{NAMESPACE}/endpointslices", 200),
+            ("/apis/fairlead.dev/v1alpha1/modeldeployments", 403),
+        ):
+            assert operator.get(path).status_code == status, path
+
+
+def test_a_gateway_may_watch_what_it_serves_and_change_keys_alone(
+    client: httpx2.Client, control_plane: ControlPlane, helm: Config
+) -> None:
+    """A gateway's account lists models, tenants and keys, changes keys, and sees no other Secret."""
+    helm.install(CHART, RELEASE, merged(LEAST, {"watchNamespaces": ["models"]}))
+    own = f"/api/v1/namespaces/{NAMESPACE}"
+    with control_plane.client(account=f"{NAMESPACE}:fairlead-gateway") as gateway:
+        for path, selected, status in (
+            ("/apis/fairlead.dev/v1alpha1/namespaces/models/modeldeployments", None, 200),
+            ("/apis/fairlead.dev/v1alpha1/namespaces/team-a/modeldeployments", None, 403),
+            (f"{own}/configmaps", "fairlead-tenants", 200),
+            (f"{own}/configmaps", "other", 403),
+            (f"{own}/secrets", "fairlead-api-keys", 200),
+            (f"{own}/secrets", "fairlead-auth", 403),
+            (f"{own}/secrets", None, 403),
+        ):
+            query = {"fieldSelector": f"metadata.name={selected}"} if selected else {}
+            assert gateway.get(path, params=query).status_code == status, (path, selected)
+        merge = {"content-type": "application/merge-patch+json"}
+        for name, status in (("fairlead-api-keys", 200), ("fairlead-auth", 403)):
+            answer = gateway.patch(f"{own}/secrets/{name}", json={"stringData": {"a": "b"}}, headers=merge)
+            assert answer.status_code == status
+
+
+def define_ray_services(client: httpx2.Client) -> None:
+    """Let the API server know RayServices."""
+    assert client.post(DEFINITIONS, json=ray_service_definition()).status_code in {201, 409}
+    eventually(lambda: client.get(RAY_SERVICES).is_success, within_s=30, what="RayServices are served")
