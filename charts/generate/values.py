@@ -85,7 +85,9 @@ class Pod(_Values):
 class Autoscaling(_Values):
     """How many gateways run, by load."""
 
-    enabled: bool = Field(default=False, description="Let a HorizontalPodAutoscaler choose how many run.")
+    enabled: bool = Field(
+        default=False, description="Let a HorizontalPodAutoscaler choose how many run; needs a metrics server."
+    )
     min_replicas: Count = Field(2, description="Fewest.")
     max_replicas: Count = Field(10, description="Most.")
     target_cpu_percent: Annotated[int, Field(ge=1, le=100)] = Field(
