@@ -39,6 +39,10 @@ ADMIN_SCOPE = "admin"
 """Whose holder may see the use of every tenant, not only of the token's own, and administer API keys."""
 
 
+SERVE_ADDRESS = "{name}-serve-svc.{namespace}.svc:8000"
+"""Where a ModelDeployment's replicas answer in a cluster: the Service that KubeRay makes for a RayService."""
+
+
 def application_name(deployment: str) -> str:
     """Return the Serve application's name for a ModelDeployment."""
     return deployment
@@ -47,3 +51,11 @@ def application_name(deployment: str) -> str:
 def route_prefix(deployment: str) -> str:
     """Return the path below which a ModelDeployment's replicas answer, on one machine and in a cluster alike."""
     return f"/{deployment}"
+
+
+def identity_of(name: str, namespace: str | None) -> str:
+    """Return the name of a ModelDeployment that no other has: its own on one machine, `namespace/name` in a cluster.
+
+    Secrets are derived from it, and grants, prices and metrics name models by it.
+    """
+    return name if namespace is None else f"{namespace}/{name}"
