@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import trustme
@@ -45,20 +46,22 @@ class ControlPlane:
         Args:
             account: The account as `namespace:name`.
         """
-        trust = ssl.create_default_context(cafile=str(self.folder / "ca.pem"))
-        headers = {"authorization": f"Bearer {self.token}"}
-        if account is not None:
-            headers["impersonate-user"] = f"system:serviceaccount:{account}"
-        with httpx2.Client(base_url=self.address, verify=trust, headers=headers, timeout=30) as client:
+        acting = {"impersonate-user": f"system:serviceaccount:{account}"} if account else {}
+        with httpx2.Client(**self._access) as client:
+            client.headers.update(acting)
             yield client
 
     @asynccontextmanager
     async def async_client(self) -> AsyncIterator[httpx2.AsyncClient]:
-        """Open an asynchronous HTTP client of the administrator."""
+        """Open an HTTP client of the administrator, for tests that hold an event loop."""
+        async with httpx2.AsyncClient(**self._access) as client:
+            yield client
+
+    @property
+    def _access(self) -> dict[str, Any]:
         trust = ssl.create_default_context(cafile=str(self.folder / "ca.pem"))
         headers = {"authorization": f"Bearer {self.token}"}
-        async with httpx2.AsyncClient(base_url=self.address, verify=trust, headers=headers, timeout=30) as client:
-            yield client
+        return {"base_url": self.address, "verify": trust, "headers": headers, "timeout": 30}
 
     def kubectl(self, *arguments: str) -> str:
         """Run kubectl as the administrator, and return what it prints.

@@ -39,6 +39,10 @@ ADMIN_SCOPE = "admin"
 """Whose holder may see the use of every tenant, not only of the token's own, and administer API keys."""
 
 
+SERVE_ADDRESS = "{name}-serve-svc.{namespace}.svc:8000"
+"""Where a ModelDeployment's replicas answer in a cluster: the Service that KubeRay makes for a RayService."""
+
+
 def application_name(deployment: str) -> str:
     """Return the Serve application's name for a ModelDeployment."""
     return deployment
