@@ -7,10 +7,11 @@ import os
 import secrets
 import ssl
 import subprocess
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import trustme
@@ -39,12 +40,28 @@ class ControlPlane:
         return self.folder / "kubeconfig"
 
     @contextmanager
-    def client(self) -> Iterator[httpx2.Client]:
-        """Open an HTTP client of the administrator."""
+    def client(self, *, account: str | None = None) -> Iterator[httpx2.Client]:
+        """Open an HTTP client of the administrator, or one that may do what a service account may.
+
+        Args:
+            account: The account as `namespace:name`.
+        """
+        acting = {"impersonate-user": f"system:serviceaccount:{account}"} if account else {}
+        with httpx2.Client(**self._access) as client:
+            client.headers.update(acting)
+            yield client
+
+    @asynccontextmanager
+    async def async_client(self) -> AsyncIterator[httpx2.AsyncClient]:
+        """Open an HTTP client of the administrator, for tests that hold an event loop."""
+        async with httpx2.AsyncClient(**self._access) as client:
+            yield client
+
+    @property
+    def _access(self) -> dict[str, Any]:
         trust = ssl.create_default_context(cafile=str(self.folder / "ca.pem"))
         headers = {"authorization": f"Bearer {self.token}"}
-        with httpx2.Client(base_url=self.address, verify=trust, headers=headers, timeout=30) as client:
-            yield client
+        return {"base_url": self.address, "verify": trust, "headers": headers, "timeout": 30}
 
     def kubectl(self, *arguments: str) -> str:
         """Run kubectl as the administrator, and return what it prints.

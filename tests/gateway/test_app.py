@@ -15,14 +15,13 @@ from fairlead_contract.tenants import Tenant
 from fairlead_gateway.api.services import Granted
 from fairlead_gateway.app import PUBLIC_PATHS, create_app, rule_of, unguarded
 from fairlead_gateway.auth import REFUSAL, Authenticator
-from fairlead_gateway.catalog import Catalog, RouteIndex
+from fairlead_gateway.catalog import Catalog
 from fairlead_gateway.endpoints import ENDPOINTS
 from fairlead_gateway.key_desk import KeyDesk
 from fairlead_gateway.ledger.reader import LedgerReader
 from tests.gateway.builders import (
     authenticator,
     catalog,
-    fixed,
     key_desk,
     lost_redis,
     only_for,
@@ -40,7 +39,11 @@ class Running:
     authenticator: Authenticator = field(default_factory=authenticator)
     ledger: LedgerReader = field(default_factory=lambda: LedgerReader(lost_redis(), entry_days=7))
     keys: KeyDesk = field(default_factory=lambda: key_desk(Path("/nonexistent")))
+    knows: bool = True
     stopping: bool = False
+
+    def loaded(self) -> bool:
+        return self.knows
 
     def draining(self) -> bool:
         return self.stopping
@@ -199,12 +202,10 @@ async def test_a_wrong_method_is_told_with_the_right_one(path: str, method: str,
 
 async def test_health_answers_and_readiness_follows_routes_and_drain() -> None:
     """Traffic comes once routes are known and until the gateway stops."""
-    empty = fixed(RouteIndex())
-    empty.loaded = False
-    running = Running(Catalog(empty))
+    running = Running(catalog(), knows=False)
     application = create_app(running)
     states = [await ask(application, "/ready")]
-    empty.loaded = True
+    running.knows = True
     states.append(await ask(application, "/ready"))
     running.stopping = True
     states.append(await ask(application, "/ready"))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from fairlead_gateway.settings import GatewaySettings
+from fairlead_gateway.settings import ClusterSource, GatewaySettings, InCluster
 
 FILES = ("routes_file", "tenants_file", "api_keys_file", "jwt_key_file", "pepper_file", "hop_key_file")
 
@@ -37,9 +37,45 @@ def test_listens_on_loopback_by_default() -> None:
     assert (settings().host, settings().metrics_host) == ("127.0.0.1", "127.0.0.1")
 
 
+def test_a_cluster_is_read_by_its_own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The source `kubernetes` needs a ConfigMap and a Secret, and no files."""
+    monkeypatch.setenv("FAIRLEAD_GATEWAY_API_KEYS_SECRET", "fairlead/api-keys")
+    with pytest.raises(ValidationError, match="give FAIRLEAD_GATEWAY_SOURCE=kubernetes, or remove"):
+        settings()
+    monkeypatch.setenv("FAIRLEAD_GATEWAY_SOURCE", "kubernetes")
+    with pytest.raises(ValidationError, match="or remove FAIRLEAD_GATEWAY_API_KEYS_FILE"):
+        settings()
+    for name in ("ROUTES_FILE", "TENANTS_FILE", "API_KEYS_FILE"):
+        monkeypatch.delenv(f"FAIRLEAD_GATEWAY_{name}")
+    with pytest.raises(ValidationError, match="give FAIRLEAD_GATEWAY_TENANTS_CONFIG_MAP"):
+        settings()
+    monkeypatch.setenv("FAIRLEAD_GATEWAY_TENANTS_CONFIG_MAP", "fairlead/tenants/tenants.yaml")
+    monkeypatch.setenv("FAIRLEAD_GATEWAY_NAMESPACES", "team-a, team-b")
+    assert settings().source_given == ClusterSource(
+        namespaces=("team-a", "team-b"),
+        tenants=InCluster("fairlead", "tenants", "tenants.yaml"),
+        api_keys=InCluster("fairlead", "api-keys"),
+        upstream="{name}-serve-svc.{namespace}.svc:8000",
+    )
+
+
+def test_files_are_needed_where_nothing_else_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a source the gateway reads files, and says which is missing."""
+    monkeypatch.delenv("FAIRLEAD_GATEWAY_ROUTES_FILE")
+    with pytest.raises(ValidationError, match="give FAIRLEAD_GATEWAY_ROUTES_FILE"):
+        settings()
+
+
 @pytest.mark.parametrize(
     "name, value",
     [
+        ("NAMESPACES", "Team_A"),
+        ("API_KEYS_SECRET", "api-keys"),
+        ("TENANTS_CONFIG_MAP", "fairlead/tenants"),
+        ("UPSTREAM", "{name}"),
+        ("UPSTREAM", "{name.__class__}:8000"),
+        ("UPSTREAM", "http://{name}:8000"),
+        ("SOURCE", "consul"),
         ("PORT", "70000"),
         ("BODY_BYTES", "0"),
         ("KEEP_ALIVE_S", "-1"),

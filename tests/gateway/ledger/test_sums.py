@@ -43,6 +43,15 @@ def test_requests_are_summed_by_day_tenant_key_and_model() -> None:
     }
 
 
+def test_models_of_a_cluster_have_their_own_sums() -> None:
+    """A namespace before a model's name is a part of the name, also when sums are read back."""
+    entries = [entry(model="team-a/demo"), entry(model="team-b/demo", key_id="0123456789ab"), entry(model="demo")]
+    groups = sums_of(entries)[(DAY, "acme")]
+    stored = {field.encode(): str(value).encode() for field, value in to_fields(groups)}
+    assert from_fields(stored) == groups
+    assert set(groups) == {Group("", "team-a/demo"), Group("0123456789ab", "team-b/demo"), TOKEN}
+
+
 def test_every_kind_of_request_counts_as_what_it_is() -> None:
     """Errors, answers from the cache and requests without a price are told apart."""
     entries = [

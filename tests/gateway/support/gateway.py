@@ -56,6 +56,23 @@ class Gateway:
             return await wire.answer()
 
 
+async def is_ready(gateway: Gateway) -> bool:
+    """Return whether a gateway says that traffic may come."""
+    async with gateway.wire() as wire:
+        await wire.send(b"GET /ready HTTP/1.1\r\nHost: h\r\n\r\n")
+        return (await wire.answer()).status == 200
+
+
+async def reported(gateway: Gateway) -> list[dict[str, Any]]:
+    """Return what a gateway tells the operator of its routes."""
+    async with connected(gateway.runtime.metrics_port) as wire:
+        await wire.send(b"GET /internal/routes HTTP/1.1\r\nHost: h\r\n\r\n")
+        answer = await wire.answer()
+    assert answer.status == 200, answer.body
+    rows: list[dict[str, Any]] = answer.json["routes"]
+    return rows
+
+
 def fresh_token(tenant: str = "acme") -> str:
     """Mint a token that is valid for the next hour."""
     now = int(time.time())

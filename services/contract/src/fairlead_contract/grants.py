@@ -6,7 +6,8 @@ A tenant's grants are the outer bound. Scopes of a token or an API key narrow it
     routes:chat    the route `chat`
 
 Where any scope names a model, only models so named are left; the same holds for routes. A model is named by its
-ModelDeployment's name, which nobody else can claim, as an alias could be.
+ModelDeployment's name, in a cluster with its namespace before it (`models:team-a/demo`), which nobody else can claim,
+as an alias could be.
 """
 
 import difflib

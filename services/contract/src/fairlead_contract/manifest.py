@@ -1,5 +1,6 @@
 """Reads manifests: YAML text or files into ModelDeployments, or one line per mistake."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -7,6 +8,7 @@ from pydantic import ValidationError
 from fairlead_contract.errors import ManifestError, Mistake
 from fairlead_contract.mistakes import mistakes_of
 from fairlead_contract.modeldeployment import ModelDeployment
+from fairlead_contract.names import identity_of
 from fairlead_contract.yaml_documents import Json, read_documents, to_json
 
 _SUFFIXES = (".yaml", ".yml", ".json")
@@ -23,6 +25,17 @@ def parse_manifest(document: Json, *, where: str) -> ModelDeployment:
         return ModelDeployment.model_validate_json(to_json(document))
     except ValidationError as error:
         raise ManifestError(where, mistakes_of(error, ModelDeployment)) from None
+
+
+def parse_object(document: Mapping[str, Json]) -> ModelDeployment:
+    """Read an object as the API server holds it: with a status, which no manifest has.
+
+    Raises:
+        ManifestError: One line per mistake.
+    """
+    metadata = document["metadata"]
+    where = identity_of(metadata["name"], metadata.get("namespace"))
+    return parse_manifest({name: value for name, value in document.items() if name != "status"}, where=where)
 
 
 def parse_manifests(text: str, *, where: str, base_folder: Path | None = None) -> list[ModelDeployment]:

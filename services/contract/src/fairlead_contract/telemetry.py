@@ -1,7 +1,8 @@
 """Names of the metrics that Fairlead exports, with their units; no SDK calls.
 
 The replica's gauges leave through Ray's metrics agent, which puts `ray_` before each name. They work before the
-replica's HTTP port is open, and they are how `fairlead status` and the operator learn what an engine said of itself.
+replica's HTTP port is open, and they are how `fairlead status` and the operator learn what an engine said of itself. A
+Job that fetches weights exports those of its download under the same names, without Ray's prefix (`replica_facts`).
 """
 
 REPLICA_PHASE = "fairlead_replica_phase"
@@ -9,6 +10,8 @@ REPLICA_PHASE = "fairlead_replica_phase"
 
 DOWNLOAD_BYTES = "fairlead_download_bytes"
 DOWNLOAD_TOTAL_BYTES = "fairlead_download_total_bytes"
+DOWNLOAD_REMAINING_SECONDS = "fairlead_download_remaining_seconds"
+"""Seconds until all bytes are there, as the last minute went; -1 where nothing arrived in it."""
 
 STARTUP_SECONDS = "fairlead_startup_seconds"
 """Seconds from the start of loading until the engine could answer."""
@@ -56,5 +59,20 @@ TRACE_LIMITED = "fairlead_traces_limited_total"
 GATEWAY_RETRIES_REFUSED = "fairlead_upstream_retries_refused_total"
 GATEWAY_CIRCUIT_OPEN = "fairlead_upstream_circuit_open"
 GATEWAY_HELD = "fairlead_request_held"
+GATEWAY_WATCH_UP = "fairlead_cluster_watch_up"
+GATEWAY_LISTS = "fairlead_cluster_lists_total"
+GATEWAY_MODELS = "fairlead_cluster_models"
 GATEWAY_UNAUTHENTICATED = "fairlead_authentication_failures_total"
 """Requests without valid credentials; label result (refused: 401, limited: 429 for too many of them)."""
+
+OPERATOR_RECONCILES = "fairlead_operator_reconcile_total"
+OPERATOR_ERRORS = "fairlead_operator_reconcile_errors_total"
+OPERATOR_DURATION_SECONDS = "fairlead_operator_reconcile_duration_seconds"
+OPERATOR_QUEUE_LENGTH = "fairlead_operator_queue_length"
+OPERATOR_WRITES = "fairlead_operator_writes_total"
+OPERATOR_MODELS = "fairlead_operator_models"
+OPERATOR_REPLICAS = "fairlead_operator_model_replicas"
+"""Labels model, state (ready, wanted)."""
+
+OPERATOR_CONDITION = "fairlead_operator_model_condition"
+OPERATOR_GATEWAYS = "fairlead_operator_gateways"

@@ -9,7 +9,8 @@
       demo: {input: 0.10, cachedInput: 0.05, output: 0.40}
 
 A limit that is absent is no limit. Where a plan, a tenant and a model each set one, the smallest holds.
-Prices are per million tokens, by ModelDeployment; the use of a model without one is counted, but not priced.
+Prices are per million tokens, by ModelDeployment; the use of a model without one is counted, but not priced. In a
+cluster prices and grants name a ModelDeployment with its namespace before it, such as team-a/demo.
 """
 
 from typing import Annotated, Any, Self
@@ -26,7 +27,9 @@ from fairlead_contract.yaml_documents import read_documents, to_json
 
 TENANT_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 TenantName = Annotated[str, Field(pattern=TENANT_PATTERN)]
-ModelName = Annotated[str, Field(pattern=TENANT_PATTERN, max_length=MAX_NAME_LENGTH)]
+_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+ModelName = Annotated[str, Field(pattern=rf"^({_LABEL}/)?{_LABEL}$", max_length=64 + MAX_NAME_LENGTH)]
+"""A ModelDeployment, by the name that no other has: `demo` on one machine, `team-a/demo` in a cluster."""
 
 
 class _Declared(BaseModel):

@@ -47,8 +47,8 @@ def open_services(opening: Opening) -> Services:
         ValueError: A secret is too short.
     """
     settings = opening.settings
-    tenants = TenantDirectory(opening.files.tenants)
-    prices = PriceList(opening.files.tenants)
+    tenants = TenantDirectory(opening.config.tenants)
+    prices = PriceList(opening.config.tenants)
     limiter = _limiter(opening, tenants, prices)
     cache = _cache(opening)
     ledger = _ledger(opening)
@@ -56,7 +56,7 @@ def open_services(opening: Opening) -> Services:
     sender = _sender(opening)
     return Services(
         authenticator=_authenticator(opening, tenants),
-        catalog=Catalog(opening.files.routes),
+        catalog=Catalog(opening.config.routes),
         limiter=limiter,
         cache=cache,
         salts=TenantSalts(opening.derived("prefix-cache")),
@@ -154,7 +154,7 @@ def _authenticator(opening: Opening, tenants: TenantDirectory) -> Authenticator:
     settings = opening.settings
     return Authenticator(
         TokenVerifier(_issuers(opening)),
-        KeyRing(opening.files.keys, opening.pepper),
+        KeyRing(opening.config.keys, opening.pepper),
         tenants,
         attempts=FailedAttempts(
             settings.failed_attempts_per_minute,
@@ -169,7 +169,7 @@ def _issuers(opening: Opening) -> IssuerDirectory:
     rules = TokenRules(issuer=settings.issuer, audience=settings.audience, admins=True)
     local = local_issuer(read_token_key(settings.jwt_key_file), rules)
     opener = source_opener(on_fetched=metrics.jwks_fetched, on_read=metrics.config_read)
-    issuers = IssuerDirectory(local, opening.files.declared_issuers, opener)
+    issuers = IssuerDirectory(local, opening.config.declared_issuers, opener)
     opening.stack.callback(issuers.close)
     opening.beside(issuers.watch())
     return issuers

@@ -108,11 +108,11 @@ class BucketBook:
         One that is not counted uses no tokens, one that is not paid nothing that may have a price.
         """
         of_tenant, of_key, of_model = self._tenants.limits_of(principal.tenant), principal.key_limits, route.limits
-        name = (principal.tenant, principal.key_id, route.name, counted, paid)
+        name = (principal.tenant, principal.key_id, route.identity, counted, paid)
         known = self._known.get(name)
         if known is not None and known[0] is of_tenant and known[1] is of_key and known[2] is of_model:
             return known[3]
-        owned = [("tenant", principal.tenant, of_tenant), ("model", route.name, of_model)]
+        owned = [("tenant", principal.tenant, of_tenant), ("model", route.identity, of_model)]
         if principal.key_id is not None:
             owned.insert(1, ("key", principal.key_id, of_key))
         found = BucketSet.of(

@@ -123,7 +123,7 @@ class ResponseCache:
             return None
         ignored = frozenset[str]() if call.endpoint.dialect is Dialect.RESPONSES else CALLER_FIELDS
         mac = hmac.new(self._secret, digestmod=hashlib.sha256)
-        for part in (principal.tenant, route.name, route.revision, call.endpoint.path):
+        for part in (principal.tenant, route.identity, route.revision, call.endpoint.path):
             _add(mac, part.encode())
         for name in sorted(call.fields.keys() - ignored - {"model", "cache_salt"}):
             _add(mac, name.encode())

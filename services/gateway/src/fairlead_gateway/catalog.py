@@ -11,25 +11,42 @@ from types import MappingProxyType
 
 from fairlead_contract.errors import ModelNotFound, ModelSuspended
 from fairlead_contract.routing import Route, RouteTable
+from fairlead_gateway.current import Current
 from fairlead_gateway.principal import Principal
-from fairlead_gateway.watch import WatchedFile
 
 
 @dataclass(frozen=True, slots=True)
 class RouteIndex:
-    """A route table by every name that clients may use."""
+    """A route table by every name that clients may use.
+
+    Attributes:
+        routes: Oldest first.
+        by_name: Each name's one owner.
+        ending: By the names that nobody else owns, models that are being deleted.
+    """
 
     routes: tuple[Route, ...] = ()
     by_name: Mapping[str, Route] = field(default_factory=lambda: MappingProxyType({}))
+    ending: Mapping[str, Route] = field(default_factory=lambda: MappingProxyType({}))
 
     @classmethod
     def of(cls, table: RouteTable) -> "RouteIndex":
-        """Index a table; a name that is claimed twice stays with the model that was applied first."""
+        """Index a table; a name that is claimed twice stays with the model that was applied first.
+
+        A model that is being deleted gives up its names at once.
+        """
+        routes = tuple(sorted(table.routes, key=lambda route: (route.created_at, route.identity)))
         by_name: dict[str, Route] = {}
-        for route in sorted(table.routes, key=lambda route: (route.created_at, route.name)):
+        ending: dict[str, Route] = {}
+        for route in routes:
+            names = ending if route.draining else by_name
             for name in route.names:
-                by_name.setdefault(name, route)
-        return cls(routes=table.routes, by_name=MappingProxyType(by_name))
+                names.setdefault(name, route)
+        return cls(routes=routes, by_name=MappingProxyType(by_name), ending=MappingProxyType(ending))
+
+    def owned(self, route: Route) -> list[str]:
+        """Return the names that lead to a route."""
+        return [name for name in route.names if self.by_name.get(name) is route]
 
 
 def read_routes(content: bytes) -> RouteIndex:
@@ -42,15 +59,10 @@ def read_routes(content: bytes) -> RouteIndex:
 
 
 class Catalog:
-    """What a principal may ask for; the file behind it may change at any time."""
+    """What a principal may ask for; what it was read from may change at any time."""
 
-    def __init__(self, file: WatchedFile[RouteIndex]) -> None:
-        self._file = file
-
-    @property
-    def loaded(self) -> bool:
-        """Whether a route table has been read at least once."""
-        return self._file.loaded
+    def __init__(self, current: Current[RouteIndex]) -> None:
+        self._current = current
 
     def find(self, model: str, principal: Principal) -> Route:
         """Return the route of a served name or alias, suspended or not.
@@ -59,10 +71,18 @@ class Catalog:
             ModelNotFound: There is no such model, or it is not for this principal; the answer is the same, so that
                 nobody learns of models that are not theirs.
         """
-        route = self._file.value.by_name.get(model)
-        if route is None or not _admits(route, principal):
-            raise ModelNotFound(self._not_found(model, principal), param="model")
-        return route
+        index = self._current.value
+        route = index.by_name.get(model)
+        if route is not None and _admits(route, principal):
+            return route
+        ending = index.ending.get(model)
+        if route is None and ending is not None and _admits(ending, principal):
+            raise ModelNotFound(
+                f"The model `{model}` is being deleted and takes no new requests. Use another model; GET /v1/models "
+                "lists them.",
+                param="model",
+            )
+        raise ModelNotFound(self._not_found(model, principal), param="model")
 
     def resolve(self, model: str, principal: Principal) -> Route:
         """Return the route to which a request for a model goes.
@@ -79,13 +99,15 @@ class Catalog:
             )
         return route
 
-    def visible(self, principal: Principal) -> list[Route]:
-        """Return the routes that a principal may use, oldest first."""
-        admitted = (route for route in self._file.value.routes if _admits(route, principal))
-        return sorted(admitted, key=lambda route: (route.created_at, route.served_name))
+    def visible(self, principal: Principal) -> list[tuple[str, Route]]:
+        """Return every name that a principal may use, and where it leads, the oldest models first."""
+        index = self._current.value
+        admitted = [route for route in index.routes if _admits(route, principal)]
+        oldest_first = sorted(admitted, key=lambda route: (route.created_at, route.served_name))
+        return [(name, route) for route in oldest_first for name in index.owned(route)]
 
     def _not_found(self, model: str, principal: Principal) -> str:
-        names = [name for route in self.visible(principal) for name in route.names]
+        names = [name for name, _ in self.visible(principal)]
         shown = model if len(model) <= MAX_SHOWN_NAME else model[:MAX_SHOWN_NAME] + "…"
         near = get_close_matches(model[:MAX_SHOWN_NAME], names, n=1)
         hint = f"Did you mean `{near[0]}`?" if near else "GET /v1/models lists the models that you may use."
@@ -94,7 +116,7 @@ class Catalog:
 
 def _admits(route: Route, principal: Principal) -> bool:
     """Return whether the model lets the principal in and the principal's grants let it ask."""
-    return route.access.admits(principal.tenant, principal.plan) and principal.may_use_model(route.name)
+    return route.access.admits(principal.tenant, principal.plan) and principal.may_use_model(route.identity)
 
 
 MAX_SHOWN_NAME = 80

@@ -120,10 +120,10 @@ class Holding:
         """
         if self._closed:
             raise _stopping()
-        cold = self._cold.get(route.name)
+        cold = self._cold.get(route.identity)
         if cold is None:
-            cold = self._cold[route.name] = _Cold()
-            self._spell(route.name)
+            cold = self._cold[route.identity] = _Cold()
+            self._spell(route.identity)
             cold.task = asyncio.create_task(self._watch(route, cold))
         if len(cold.waiters) >= self.rules.waiting:
             raise Overloaded(
@@ -131,11 +131,11 @@ class Holding:
                 retry_after_s=FULL_RETRY_S * random.uniform(1.0, 2.0),  # noqa: S311 - not a secret
             )
         cold.waiters[waiter] = None
-        self._tell(route.name, cold)
+        self._tell(route.identity, cold)
         try:
             await waiter.wait(timeout_s)
         finally:
-            self._forget(route.name, cold, waiter)
+            self._forget(route.identity, cold, waiter)
 
     def retry_after_s(self, model: str) -> float:
         """Return after how many seconds a client that was held in vain had best come back."""
@@ -157,11 +157,11 @@ class Holding:
             cold.confirmed = True
             await asyncio.sleep(pause_s(knocks, random.random()))  # noqa: S311 - not a secret
             knocks += 1
-        spell = self._spell(route.name)
+        spell = self._spell(route.identity)
         if knocks:
-            self._load_s[route.name] = spell.last - spell.since
-        del self._spells[route.name]
-        del self._cold[route.name]
+            self._load_s[route.identity] = spell.last - spell.since
+        del self._spells[route.identity]
+        del self._cold[route.identity]
         for waiter in cold.waiters:
             waiter.resolve(None)
 

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
@@ -143,7 +142,7 @@ class IssuerDirectory:
 
 
 def source_opener(
-    *, on_fetched: Callable[[str, bool], None] | None = None, on_read: Callable[[Path, bool], None] | None = None
+    *, on_fetched: Callable[[str, bool], None] | None = None, on_read: Callable[[str, bool], None] | None = None
 ) -> OpenSource:
     """Return what opens the keys of declared issuers: at their address, or in their file.
 

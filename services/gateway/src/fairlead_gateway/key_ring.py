@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from fairlead_contract.api_keys import KeyFile, KeyRecord, key_id_of
-from fairlead_gateway.watch import WatchedFile
+from fairlead_gateway.current import Current
 
 KeyIndex = Mapping[str, KeyRecord]
 
@@ -28,10 +28,10 @@ def read_keys(content: bytes) -> KeyIndex:
 
 
 class KeyRing:
-    """The keys of an installation; the file behind it may change at any time, so a revocation counts at once."""
+    """The keys of an installation; what it was read from may change at any time, so a revocation counts at once."""
 
-    def __init__(self, file: WatchedFile[KeyIndex], pepper: bytes) -> None:
-        self._file = file
+    def __init__(self, current: Current[KeyIndex], pepper: bytes) -> None:
+        self._current = current
         self._pepper = pepper
 
     def find(self, key: str, *, now: datetime) -> KeyRecord | None:
@@ -39,5 +39,5 @@ class KeyRing:
         key_id = key_id_of(key)
         if key_id is None:
             return None
-        record = self._file.value.get(key_id, _NOBODYS)
+        record = self._current.value.get(key_id, _NOBODYS)
         return record if record.opens(self._pepper, key, now) else None

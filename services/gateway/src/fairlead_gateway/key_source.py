@@ -75,7 +75,7 @@ class FileKeys:
         algorithm: Algorithm,
         *,
         on_withdrawn: Callable[[], None],
-        on_read: Callable[[Path, bool], None] | None = None,
+        on_read: Callable[[str, bool], None] | None = None,
     ) -> None:
         self._file = WatchedFile(
             path, lambda content: read_key_file(content, algorithm), absent=NO_KEYS, on_read=on_read

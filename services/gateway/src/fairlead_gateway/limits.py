@@ -90,8 +90,8 @@ class Limiter:
         """
         limits = self._book.of(principal, route, counted=call.endpoint.counted, paid=call.endpoint.paid)
         if not limits.buckets:
-            return Reservation(model=route.name, prompt_tokens=prompt_tokens(call))
-        reservation = self._planned(limits, route.name, call)
+            return Reservation(model=route.identity, prompt_tokens=prompt_tokens(call))
+        reservation = self._planned(limits, route.identity, call)
         if not reservation.buckets:
             return reservation
         try:

@@ -35,6 +35,7 @@ def configure_logging(level: str) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    logging.getLogger("httpx2").setLevel(logging.WARNING)  # a line per watch of the API server would drown all others
 
 
 def access_log() -> Callable[[Record], None]:

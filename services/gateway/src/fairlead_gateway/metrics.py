@@ -5,7 +5,6 @@ are counted together.
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -148,6 +147,17 @@ class GatewayMetrics:
         self._unauthenticated = self._counter(
             telemetry.GATEWAY_UNAUTHENTICATED, "Requests without valid credentials", ("result",)
         )
+        watched = ("source", "namespace")
+        self._watch_up = Gauge(
+            telemetry.GATEWAY_WATCH_UP,
+            "1 while changes in the cluster are seen as they happen, 0 while what is known stays in force",
+            watched,
+            registry=self.registry,
+        )
+        self._lists = self._counter(telemetry.GATEWAY_LISTS, "Lists of what is watched", (*watched, "result"))
+        self._models = Gauge(
+            telemetry.GATEWAY_MODELS, "ModelDeployments in the watched namespaces", ("state",), registry=self.registry
+        )
         self._calls: dict[tuple[str, str, str], CallMetrics] = {}
         self._tenants: set[str] = set()
 
@@ -179,9 +189,9 @@ class GatewayMetrics:
         """Tell whether Redis answers."""
         self._limiter_up.set(1 if up else 0)
 
-    def config_read(self, path: Path, ok: bool) -> None:  # noqa: FBT001 - the watcher's callback
-        """Count a reading of a watched file."""
-        self._reloads.labels(path.name, "ok" if ok else "failed").inc()
+    def config_read(self, name: str, ok: bool) -> None:  # noqa: FBT001 - the watcher's callback
+        """Count a reading of a watched file, or of what stands in a file's place in a cluster."""
+        self._reloads.labels(name, "ok" if ok else "failed").inc()
 
     def jwks_fetched(self, issuer: str, ok: bool) -> None:  # noqa: FBT001 - the key source's callback
         """Count an attempt to fetch an issuer's keys; issuers are those of the issuers file."""
@@ -206,6 +216,19 @@ class GatewayMetrics:
     def unauthenticated(self, too_many: bool) -> None:  # noqa: FBT001 - the authenticator's callback
         """Count a request without valid credentials, and whether its address has sent too many."""
         self._unauthenticated.labels("limited" if too_many else "refused").inc()
+
+    def listed(self, source: str, namespace: str, ok: bool) -> None:  # noqa: FBT001 - a follower's callback
+        """Count an attempt to list what is watched; source is routes, tenants or api-keys, namespace `*` for all."""
+        self._lists.labels(source, namespace, "ok" if ok else "failed").inc()
+
+    def followed(self, source: str, namespace: str, up: bool) -> None:  # noqa: FBT001 - a follower's callback
+        """Tell whether changes in the cluster are seen as they happen."""
+        self._watch_up.labels(source, namespace).set(1 if up else 0)
+
+    def models(self, routed: int, refused: int) -> None:
+        """Tell how many ModelDeployments have a route, and how many have none, for the contract refuses them."""
+        self._models.labels("routed").set(routed)
+        self._models.labels("refused").set(refused)
 
     def render(self) -> bytes:
         """Return all metrics in Prometheus' text format."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
-from fairlead_gateway.config_files import ConfigFiles
+from fairlead_gateway.config import Config
 from fairlead_gateway.deadlines import Deadlines
 from fairlead_gateway.jwt_tokens import read_token_key
 from fairlead_gateway.metrics import GatewayMetrics
@@ -28,7 +28,7 @@ class Opening:
     settings: GatewaySettings
     metrics: GatewayMetrics
     deadlines: Deadlines
-    files: ConfigFiles
+    config: Config
     stack: AsyncExitStack
 
     @cached_property

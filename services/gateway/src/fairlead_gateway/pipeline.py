@@ -23,6 +23,7 @@ from fairlead_gateway.endpoints import Endpoint, paths_for
 from fairlead_gateway.envelope import sse_error
 from fairlead_gateway.headers import first
 from fairlead_gateway.heartbeat import Heartbeat
+from fairlead_gateway.in_flight import InFlight
 from fairlead_gateway.limits import Limiter, Outcome, Reservation
 from fairlead_gateway.observer import Observer
 from fairlead_gateway.pace import Pace
@@ -58,6 +59,7 @@ class Services:
     sender: Sender
     observer: Observer
     resilience: Resilience = field(default_factory=Resilience)
+    in_flight: InFlight = field(default_factory=InFlight)
     traces: Traces | None = None
     media_domains: frozenset[str] = frozenset()
 
@@ -110,8 +112,15 @@ class Pipeline:
 
     async def __call__(self, endpoint: Endpoint, request: Request, reply: Reply) -> None:
         """Answer one request; what becomes of it is observed in any case."""
-        services = self._services
         record = Record(request.request_id, endpoint.path)
+        try:
+            await self._answer(endpoint, request, reply, record)
+        finally:
+            if record.model:
+                self._services.in_flight.leave(record.model)
+
+    async def _answer(self, endpoint: Endpoint, request: Request, reply: Reply, record: Record) -> None:
+        services = self._services
         try:
             inference = await admit(endpoint, request, reply, record, services)
         except FairleadError as error:
@@ -201,7 +210,8 @@ async def understand(
     else:
         call = parse(endpoint, body, said, media_domains=services.media_domains)
     route = services.catalog.resolve(call.model, principal)
-    record.model, record.revision, record.stream = route.name, route.revision, call.stream
+    record.model, record.revision, record.stream = route.identity, route.revision, call.stream
+    services.in_flight.enter(record.model)
     if record.trace is not None:
         record.trace.model = call.model
     check_task(endpoint, call.model, route)

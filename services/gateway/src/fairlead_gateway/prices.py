@@ -12,8 +12,8 @@ from typing import Final
 from fairlead_contract.prices import Price
 from fairlead_contract.tenants import Tenants
 from fairlead_gateway.costs import BILLION
+from fairlead_gateway.current import Current
 from fairlead_gateway.usage import Usage
-from fairlead_gateway.watch import WatchedFile
 
 MILLION: Final = 1_000_000
 
@@ -52,10 +52,10 @@ class Tariff:
 
 
 class PriceList:
-    """The declared prices, from memory; the file behind them may change at any time."""
+    """The declared prices, from memory; what they were read from may change at any time."""
 
-    def __init__(self, file: WatchedFile[Tenants]) -> None:
-        self._file = file
+    def __init__(self, current: Current[Tenants]) -> None:
+        self._current = current
         self._tariffs: dict[str, Tariff] = {}
         self._tariffs_of: Tenants | None = None
 
@@ -66,7 +66,7 @@ class PriceList:
             model: Name of the ModelDeployment.
             usage: Tokens charged; None costs nothing.
         """
-        tenants = self._file.value
+        tenants = self._current.value
         if tenants is not self._tariffs_of:
             self._tariffs = {name: Tariff.of(price) for name, price in tenants.prices.items()}
             self._tariffs_of = tenants

@@ -23,7 +23,7 @@ class Record:
         tenant: The tenant for whom the request was made; "" where nobody was authenticated.
         key_id: Id of the API key, where one was used.
         subject: The person or program inside the tenant.
-        model: Name of the ModelDeployment, never the name that a client made up.
+        model: Identity of the ModelDeployment, never the name that a client made up.
         revision: The model's, when the request was made.
         stream: Whether a stream was asked for.
         status: HTTP status of the reply; CLIENT_LEFT where there was none.

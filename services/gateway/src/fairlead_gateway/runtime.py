@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from fairlead_contract.key_register import KeyRegister
-from fairlead_contract.key_store import KeysInFile
 from fairlead_gateway.app import create_app
 from fairlead_gateway.asgi import AsgiLane, Lifespan
 from fairlead_gateway.assembly import open_services
 from fairlead_gateway.auth import Authenticator
 from fairlead_gateway.catalog import Catalog
+from fairlead_gateway.cluster.config import ClusterConfig
+from fairlead_gateway.config import Config
 from fairlead_gateway.config_files import ConfigFiles
 from fairlead_gateway.deadlines import Deadlines
 from fairlead_gateway.edge import Edge, EdgeLimits, Handler
@@ -25,10 +26,10 @@ from fairlead_gateway.ledger.reader import LedgerReader
 from fairlead_gateway.metrics import GatewayMetrics
 from fairlead_gateway.opening import LEDGER_DEADLINE_S, Opening
 from fairlead_gateway.pipeline import Pipeline, Services
+from fairlead_gateway.route_report import RouteReport
 from fairlead_gateway.scrape import scrape_lane
-from fairlead_gateway.settings import GatewaySettings
+from fairlead_gateway.settings import FileSource, GatewaySettings
 from fairlead_gateway.tenants import TenantDirectory
-from fairlead_gateway.watch import watch
 
 FILES_OF_OUR_OWN: Final = 128
 """Open files that are no client's: Redis, watched files, listeners, libraries."""
@@ -45,6 +46,7 @@ class Runtime:
     """
 
     settings: GatewaySettings
+    config: Config
     metrics: GatewayMetrics
     services: Services
     edge: Edge
@@ -68,6 +70,7 @@ class _ApiServices:
     catalog: Catalog
     ledger: LedgerReader
     keys: KeyDesk
+    loaded: Callable[[], bool]
     draining: Callable[[], bool]
 
 
@@ -77,19 +80,20 @@ async def open_runtime(settings: GatewaySettings) -> AsyncIterator[Runtime]:
 
     Raises:
         OSError: A secret file cannot be read, or a port is taken.
-        ValueError: A secret is too short.
+        ValueError: A secret is too short, or no cluster is to be found where one was asked for.
     """
     async with AsyncExitStack() as stack:
         metrics = GatewayMetrics()
         deadlines = Deadlines(asyncio.get_running_loop())
         stack.callback(deadlines.close)
-        opening = Opening(settings, metrics, deadlines, ConfigFiles.read(settings, metrics), stack)
-        opening.beside(watch(opening.files.all))
+        config = await _open_config(settings, metrics, stack)
+        opening = Opening(settings, metrics, deadlines, config, stack)
+        opening.beside(config.follow())
         services = open_services(opening)
         draining = asyncio.Event()
         app = create_app(_api_services(opening, services, draining))
         await stack.enter_async_context(Lifespan(app))
-        scrape = _edge(scrape_lane(metrics), settings, deadlines)
+        scrape = _edge(scrape_lane(metrics, _report(config, services)), settings, deadlines)
         stack.push_async_callback(scrape.drain, limit_s=0)
         lane = lanes(ENDPOINTS, Pipeline(services), AsgiLane(app), allowed_hosts=frozenset(settings.allowed_hosts))
         edge = _edge(lane, settings, deadlines)
@@ -97,17 +101,32 @@ async def open_runtime(settings: GatewaySettings) -> AsyncIterator[Runtime]:
         stack.callback(services.resilience.close)
         metrics_port = await scrape.listen(settings.metrics_host, settings.metrics_port)
         port = await edge.listen(settings.host, settings.port)
-        yield Runtime(settings, metrics, services, edge, draining, port, metrics_port)
+        yield Runtime(settings, config, metrics, services, edge, draining, port, metrics_port)
+
+
+async def _open_config(settings: GatewaySettings, metrics: GatewayMetrics, stack: AsyncExitStack) -> Config:
+    source = settings.source_given
+    if isinstance(source, FileSource):
+        return ConfigFiles.read(source, settings, metrics)
+    return await stack.enter_async_context(ClusterConfig.open(source, settings, metrics))
+
+
+def _report(config: Config, services: Services) -> RouteReport:
+    holding = services.resilience.holding
+    return RouteReport(
+        config.routes, services.in_flight, cold=lambda model: holding is not None and holding.cold(model)
+    )
 
 
 def _api_services(opening: Opening, services: Services, draining: asyncio.Event) -> _ApiServices:
-    settings, files = opening.settings, opening.files
-    register = KeyRegister(KeysInFile(settings.api_keys_file), opening.pepper)
+    settings, config = opening.settings, opening.config
+    register = KeyRegister(config.key_store, opening.pepper)
     return _ApiServices(
         authenticator=services.authenticator,
         catalog=services.catalog,
         ledger=LedgerReader(opening.link(deadline_s=LEDGER_DEADLINE_S), settings.ledger_days),
-        keys=KeyDesk(register, TenantDirectory(files.tenants), reread=files.keys.poll),
+        keys=KeyDesk(register, TenantDirectory(config.tenants), reread=config.reread_keys),
+        loaded=lambda: config.loaded,
         draining=draining.is_set,
     )
 

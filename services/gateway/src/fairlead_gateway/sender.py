@@ -96,7 +96,7 @@ class Sender:
             patience = patience.within(left_s)
         again = None if attempt is None else attempt.again
         await self._pool.exchange(
-            prepared.address, payload, sink, patience, model=route.name, resend=resend, on_again=again
+            prepared.address, payload, sink, patience, model=route.identity, resend=resend, on_again=again
         )
 
     async def knock(self, route: Route) -> bool:
@@ -108,24 +108,24 @@ class Sender:
         head = (
             f"GET {route.path_prefix.rstrip('/')}/health HTTP/1.1\r\n"
             f"host: {route.upstream_host}:{route.upstream_port}\r\n"
-            f"{HOP_HEADER}: {hop_secret(self._hop_root, route.name)}\r\n\r\n"
+            f"{HOP_HEADER}: {hop_secret(self._hop_root, route.identity)}\r\n\r\n"
         ).encode("ascii")
         sink = _Knock()
         try:
             address = Address(route.upstream_host, route.upstream_port)
-            await self._pool.exchange(address, head, sink, self._streamed, model=route.name, resend=Resend())
+            await self._pool.exchange(address, head, sink, self._streamed, model=route.identity, resend=Resend())
         finally:
             sink.over()
         return sink.status == 200  # noqa: PLR2004
 
     def _prepare(self, route: Route, endpoint: Endpoint) -> _Prepared:
-        key = (route.name, endpoint.path)
+        key = (route.identity, endpoint.path)
         prepared = self._prepared.get(key)
         if prepared is None or prepared.route is not route:
             prepared = self._prepared[key] = _Prepared(
                 route=route,
                 address=Address(route.upstream_host, route.upstream_port),
-                head=_head(route, endpoint, hop_secret(self._hop_root, route.name)),
+                head=_head(route, endpoint, hop_secret(self._hop_root, route.identity)),
             )
         return prepared
 

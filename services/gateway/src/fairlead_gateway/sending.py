@@ -35,7 +35,9 @@ async def deliver(inference: "Inference", services: "Services") -> FairleadError
     if holding is None:
         return await _attempt(inference, services, body)
     error: FairleadError | None
-    error = ModelLoading(STARTING) if holding.cold(inference.route.name) else await _attempt(inference, services, body)
+    error = (
+        ModelLoading(STARTING) if holding.cold(inference.route.identity) else await _attempt(inference, services, body)
+    )
     while error is not None and held(error) and (type(error) is ModelLoading or inference.resend.take()):
         refused = await _hold(inference, services, holding, error)
         if refused is not None:
@@ -66,7 +68,7 @@ async def _attempt(inference: "Inference", services: "Services", body: bytes) ->
     """Send a call once."""
     call, route, reply = inference.call, inference.route, inference.reply
     loop = asyncio.get_running_loop()
-    door = services.resilience.doors.of(route.name)
+    door = services.resilience.doors.of(route.identity)
     try:
         how = door.enter(loop.time())
     except FairleadError as error:
@@ -117,7 +119,7 @@ async def _hold(
     inference: "Inference", services: "Services", holding: Holding, error: FairleadError
 ) -> FairleadError | None:
     """Wait until the route's model answers; return why that was given up, if it was."""
-    name, loop = inference.route.name, asyncio.get_running_loop()
+    name, loop = inference.route.identity, asyncio.get_running_loop()
     bound_at = inference.request.received_at + holding.rules.bound_s(stream=inference.call.stream)
     inference.deadline_at = inference.ends_at(services)
     try:

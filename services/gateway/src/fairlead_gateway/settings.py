@@ -7,20 +7,26 @@ belongs to the ingress before it.
 
 import os
 import re
+from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, Final, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from fairlead_contract.names import DEFAULT_GATEWAY_PORT, JWT_AUDIENCE, JWT_ISSUER
+from fairlead_contract.names import DEFAULT_GATEWAY_PORT, JWT_AUDIENCE, JWT_ISSUER, SERVE_ADDRESS
 from fairlead_contract.tracing import traces_endpoint, traces_ratio
 from fairlead_gateway.checks.media import DOMAIN
 from fairlead_gateway.limits import WhenRedisLost
 
 MIB = 1024 * 1024
 HOST_NAME: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._\-]{0,251}[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]{2,45}\]")
+
+
+LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+OBJECT: Final = r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?"
+ADDRESS_FORM: Final = r"^(?:[A-Za-z0-9.-]|\{name\}|\{namespace\})+:[0-9]{1,5}$"
 
 
 def _seconds(default: float, title: str, description: str, *, least: float = 0.001) -> float:
@@ -62,10 +68,57 @@ def _domain(value: str) -> str:
     return value.lower()
 
 
+def _namespace(value: str) -> str:
+    if not re.fullmatch(LABEL, value):
+        raise ValueError(f"{value!r} is no name of a namespace; write names such as models, team-a")
+    return value
+
+
+Namespaces = Annotated[tuple[Annotated[str, AfterValidator(_namespace)], ...], NoDecode, BeforeValidator(_words)]
 Hosts = Annotated[tuple[Annotated[str, AfterValidator(_host)], ...], NoDecode, BeforeValidator(_words)]
 Domains = Annotated[tuple[Annotated[str, AfterValidator(_domain)], ...], NoDecode, BeforeValidator(_words)]
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_words)]
 """Lists are written with commas, as people write them into an environment."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileSource:
+    """Files that say what is served and to whom."""
+
+    routes: Path
+    tenants: Path
+    api_keys: Path
+
+
+@dataclass(frozen=True, slots=True)
+class InCluster:
+    """An entry of an object, or the whole object, in a Kubernetes cluster."""
+
+    namespace: str
+    name: str
+    entry: str = ""
+
+    @classmethod
+    def of(cls, text: str) -> "InCluster":
+        """Read `namespace/name` or `namespace/name/entry`."""
+        return cls(*text.split("/"))
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterSource:
+    """What in a Kubernetes cluster says what is served and to whom.
+
+    Attributes:
+        namespaces: Whose ModelDeployments are served; none names all.
+        tenants: The entry of a ConfigMap.
+        api_keys: The Secret.
+        upstream: The form of the address at which a ModelDeployment's replicas answer.
+    """
+
+    namespaces: tuple[str, ...]
+    tenants: InCluster
+    api_keys: InCluster
+    upstream: str
 
 
 class GatewaySettings(BaseSettings):
@@ -78,10 +131,43 @@ class GatewaySettings(BaseSettings):
     metrics_host: str = Field("127.0.0.1", title="Metrics host", description="Address on which /metrics is served.")
     metrics_port: Port = Field(9464, title="Metrics port", description="Port of /metrics; 0 lets the system pick one.")
 
-    routes_file: Path = _file("Routes file", "JSON route table; changes are in force within a second.")
-    tenants_file: Path = _file("Tenants file", "YAML with plans and tenants; changes are in force within a second.")
-    api_keys_file: Path = _file(
-        "API keys file", "JSON with the hashes of API keys; changes are in force within a second."
+    source: Literal["files", "kubernetes"] = Field(
+        "files", title="Source", description="Where routes, tenants and API keys come from: `files` or `kubernetes`."
+    )
+    routes_file: Path | None = Field(
+        None, title="Routes file", description="JSON route table; changes are in force within a second."
+    )
+    tenants_file: Path | None = Field(
+        None, title="Tenants file", description="YAML with plans and tenants; changes are in force within a second."
+    )
+    api_keys_file: Path | None = Field(
+        None,
+        title="API keys file",
+        description="JSON with the hashes of API keys; changes are in force within a second.",
+    )
+    namespaces: Namespaces = Field(
+        (),
+        title="Namespaces",
+        description="Namespaces whose ModelDeployments are served, separated by commas; none serves those of all.",
+    )
+    tenants_config_map: str | None = Field(
+        None,
+        pattern=rf"^{LABEL}/{OBJECT}/[A-Za-z0-9._-]{{1,253}}$",
+        title="Tenants ConfigMap",
+        description="ConfigMap with the YAML of plans and tenants, as namespace/name/entry.",
+    )
+    api_keys_secret: str | None = Field(
+        None,
+        pattern=rf"^{LABEL}/{OBJECT}$",
+        title="API keys Secret",
+        description="Secret with the hashes of API keys, as namespace/name; this gateway changes its entry "
+        "`api-keys.json`.",
+    )
+    upstream: str = Field(
+        SERVE_ADDRESS,
+        pattern=ADDRESS_FORM,
+        title="Upstream",
+        description="Where a ModelDeployment's replicas answer in a cluster, as host:port with {name} and {namespace}.",
     )
     jwt_key_file: Path = _file("JWT key file", "Key under which tokens are signed (HS256), at least 32 bytes.")
     pepper_file: Path = _file("Pepper file", "Key of the API keys' hashes; keys of caches are derived from it too.")
@@ -224,6 +310,20 @@ class GatewaySettings(BaseSettings):
     )
 
     @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        given = {name for name in (*_OF_FILES, *_OF_CLUSTERS) if getattr(self, name) is not None}
+        wanted = set(_OF_FILES if self.source == "files" else _OF_CLUSTERS)
+        other = "kubernetes" if self.source == "files" else "files"
+        for name in sorted(given - wanted):
+            raise ValueError(
+                f"give FAIRLEAD_GATEWAY_SOURCE={other}, or remove FAIRLEAD_GATEWAY_{name.upper()}, "
+                f"which the source {self.source} has no use for"
+            )
+        for name in sorted(wanted - given):
+            raise ValueError(f"give FAIRLEAD_GATEWAY_{name.upper()}, which the source {self.source} needs")
+        return self
+
+    @model_validator(mode="after")
     def _one_redis_url(self) -> Self:
         if (self.redis_url is None) == (self.redis_url_file is None):
             raise ValueError("give exactly one of FAIRLEAD_GATEWAY_REDIS_URL and FAIRLEAD_GATEWAY_REDIS_URL_FILE")
@@ -236,6 +336,16 @@ class GatewaySettings(BaseSettings):
                 "give at most one of FAIRLEAD_GATEWAY_CACHE_REDIS_URL and FAIRLEAD_GATEWAY_CACHE_REDIS_URL_FILE"
             )
         return self
+
+    @property
+    def source_given(self) -> FileSource | ClusterSource:
+        """Where routes, tenants and API keys come from."""
+        if self.routes_file and self.tenants_file and self.api_keys_file:
+            return FileSource(self.routes_file, self.tenants_file, self.api_keys_file)
+        if self.tenants_config_map and self.api_keys_secret:
+            tenants, keys = InCluster.of(self.tenants_config_map), InCluster.of(self.api_keys_secret)
+            return ClusterSource(self.namespaces, tenants, keys, self.upstream)
+        raise AssertionError("the settings were not checked")
 
     @property
     def redis(self) -> str:
@@ -254,6 +364,10 @@ class GatewaySettings(BaseSettings):
             OSError: Its file cannot be read.
         """
         return _url(self.cache_redis_url, self.cache_redis_url_file)
+
+
+_OF_FILES: Final = ("routes_file", "tenants_file", "api_keys_file")
+_OF_CLUSTERS: Final = ("tenants_config_map", "api_keys_secret")
 
 
 def _url(url: SecretStr | None, file: Path | None) -> str | None:

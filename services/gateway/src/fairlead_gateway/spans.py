@@ -148,7 +148,7 @@ def _of_attempt(attempt: Attempt, record: Record, operation: str, number: int) -
         "server.address": route.upstream_host,
         "server.port": route.upstream_port,
         "http.request.method": "POST",
-        "fairlead.model": route.name,
+        "fairlead.model": route.identity,
         "fairlead.outcome": attempt.outcome.value,
     }
     if asked.max_output_tokens is not None:

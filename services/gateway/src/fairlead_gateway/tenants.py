@@ -1,27 +1,27 @@
 """The declared tenants, as the gateway uses them."""
 
 from fairlead_contract.tenants import Limits, Tenant, Tenants, parse_tenants
-from fairlead_gateway.watch import WatchedFile
+from fairlead_gateway.current import Current
 
 NO_TENANTS = Tenants(plans={}, tenants={})
 
 
 class TenantDirectory:
-    """Tenants, plans and their limits, from memory; the file behind it may change at any time."""
+    """Tenants, plans and their limits, from memory; what it was read from may change at any time."""
 
-    def __init__(self, file: WatchedFile[Tenants]) -> None:
-        self._file = file
+    def __init__(self, current: Current[Tenants]) -> None:
+        self._current = current
         self._limits: dict[str, Limits] = {}
         self._limits_of: Tenants | None = None
 
     def find(self, tenant: str) -> Tenant | None:
         """Return an active tenant, or None where the tenant is not declared or is disabled."""
-        declared = self._file.value.tenants.get(tenant)
+        declared = self._current.value.tenants.get(tenant)
         return None if declared is None or declared.disabled else declared
 
     def limits_of(self, tenant: str) -> Limits:
         """Return the smaller of a tenant's own limits and its plan's; a tenant no longer declared has limits of one."""
-        tenants = self._file.value
+        tenants = self._current.value
         if tenants is not self._limits_of:
             self._limits, self._limits_of = {}, tenants
         limits = self._limits.get(tenant)

@@ -14,7 +14,7 @@ router = APIRouter(prefix="/v1/models", tags=["models"], dependencies=[Depends(G
 @router.get("")
 async def list_models(request: Request, caller: Caller, services: GatewayServices) -> dict[str, Any]:
     """List the models that the caller may use, under every name that requests may carry."""
-    named = [(name, route) for route in services.catalog.visible(caller) for name in route.names]
+    named = services.catalog.visible(caller)
     if not _is_anthropic(request):
         return {"object": "list", "data": [_openai(name, route) for name, route in named]}
     data = [_anthropic(name, route) for name, route in named]

@@ -33,6 +33,10 @@ class Services(Protocol):
         """API keys and who may change them."""
 
     @property
+    def loaded(self) -> Callable[[], bool]:
+        """Whether the gateway knows enough to be asked."""
+
+    @property
     def draining(self) -> Callable[[], bool]:
         """Whether the gateway has been told to stop."""
 

@@ -97,7 +97,8 @@ def from_fields(flat: list[bytes]) -> dict[Group, Sums]:
     """Read what `to_fields` wrote, as HGETALL answers it; counters that this version does not know are left out."""
     groups: dict[Group, Sums] = {}
     for field, value in zip(flat[::2], flat[1::2], strict=True):
-        key_id, model, name = field.decode().split("/")
+        key_id, _, rest = field.decode().partition("/")
+        model, _, name = rest.rpartition("/")  # a model of a cluster has its namespace before its name
         if name in COUNTERS:
             setattr(groups.setdefault(Group(key_id, model), Sums()), name, int(value))
     return groups
