@@ -23,6 +23,7 @@ JOBS = "apis/batch/v1", "jobs"
 POLICIES = "apis/networking.k8s.io/v1", "networkpolicies"
 BUDGETS = "apis/policy/v1", "poddisruptionbudgets"
 
+APPLY_PATCH = {"content-type": "application/apply-patch+yaml"}
 MERGE_PATCH = {"content-type": "application/merge-patch+json"}
 
 _numbers = itertools.count(1)
@@ -63,6 +64,14 @@ class World:
         """Merge a patch into an object, or into one of its subresources."""
         address = self._address(path, name, subresource)
         answer = await self.client.patch(address, json=patch, headers=MERGE_PATCH)
+        assert answer.is_success, answer.text
+        return _json(answer)
+
+    async def apply(self, path: Path, item: Json, manager: str) -> Json:
+        """Apply an object as a manager of fields."""
+        address = self._address(path, item["metadata"]["name"])
+        query = {"fieldManager": manager, "force": "true"}
+        answer = await self.client.patch(address, params=query, json=item, headers=APPLY_PATCH)
         assert answer.is_success, answer.text
         return _json(answer)
 
