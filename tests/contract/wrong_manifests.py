@@ -35,6 +35,7 @@ WRONG_SPECS: dict[str, Row] = {
     "a hub source with a line break": (_source("hf://a/b\n"), "spec.model.source", "hf://organisation"),
     "a file source with a host": (_source("file://host/x"), "spec.model.source", "file:///folder"),
     "a claim in capitals": (_source("pvc://Claim/folder"), "spec.model.source", "pvc://claim"),
+    "a folder above the claim": (_source("pvc://claim/../x"), "spec.model.source", "pvc://claim"),
     "a bucket in capitals": (_source("s3://Bucket/prefix"), "spec.model.source", "s3://bucket"),
     "an image digest that is none": (_source("oci://r/i@sha256:1"), "spec.model.source", "digest"),
     "a source without end": (_source("hf://a/" + "b" * 1024), "spec.model.source", "at most 1024"),
@@ -122,6 +123,7 @@ WRONG_SPECS: dict[str, Row] = {
     "a tenant that cannot be": ({"access": {"tenants": ["A B"]}}, "spec.access.tenants[0]", "form"),
     "plans that are no list": ({"access": {"plans": "premium"}}, "spec.access.plans", "list"),
     "suspend as text": ({"suspend": "yes"}, "spec.suspend", "true or false"),
+    "room for weights without a unit": ({"cache": {"weights": {"size": "40GB"}}}, "spec.cache.weights.size", "16Gi"),
     "a cache that lasts no time": ({"cache": {"responses": {"ttlSeconds": 0}}}, "spec.cache.responses.ttlSeconds", "1"),
     "an unknown field of the spec": ({"replicas": 2}, "spec.replicas", "scaling"),
 }

@@ -67,7 +67,6 @@ class Row:
     spec: Json = field(default_factory=dict)
     metadata: Json = field(default_factory=dict)
     plan: Plan = NOTHING
-    is_draining: bool = False
     has_kuberay: bool = True
 
 
@@ -194,7 +193,7 @@ ROWS = {
         serving(),
         (READY,),
         spec={"suspend": True},
-        is_draining=True,
+        plan=Plan(draining=True),
     ),
     "a model that is being deleted is not ready": Row(
         {"Ready": "False Deleting", "Progressing": "True Draining"},
@@ -202,7 +201,7 @@ ROWS = {
         serving(),
         (READY,),
         metadata={"deletionTimestamp": "2026-01-01T11:59:59Z"},
-        is_draining=True,
+        plan=Plan(draining=True),
     ),
     "a model whose name is taken is refused": Row(
         {"Accepted": "False NameTaken", "Ready": "False NameTaken"}, "Failed", plan=Plan(refusal=REFUSAL)
@@ -293,7 +292,7 @@ def judged(row: Row, *, previous: Status | None = None, at: datetime = NOW) -> S
         facts=row.facts,
     )
     model: ModelDeployment = deployment(**row.spec)
-    case = Case(model, METADATA | row.metadata, observed, row.plan, SETTINGS, is_draining=row.is_draining)
+    case = Case(model, METADATA | row.metadata, observed, row.plan, SETTINGS)
     return judge(case, previous.model_dump(mode="json", by_alias=True, exclude_none=True) if previous else {})
 
 

@@ -71,9 +71,6 @@ class Case:
     plan: Plan
     settings: Settings
     progress: Progress | None = None
-    is_draining: bool = False
-    """Whether something that must go is kept until its last requests are answered."""
-
     refused: Problem | None = None
     """Why the API server did not take what was planned."""
 
@@ -184,7 +181,7 @@ def _accepted(case: Case) -> Finding:
 def _suspended(case: Case) -> Finding:
     if not case.deployment.spec.suspend:
         return Finding(SUSPENDED, "False", Course.NOT_SUSPENDED)
-    if case.is_draining:
+    if case.plan.draining:
         return Finding(SUSPENDED, "Unknown", Course.DRAINING, "the last requests are being answered")
     return Finding(SUSPENDED, "True", Course.SUSPENDED, "spec.suspend is true; set it to false to start the model")
 
@@ -297,7 +294,7 @@ def _previous_spec() -> str:
 
 
 def _progressing(case: Case, ready: Finding, problem: Problem | None) -> Finding:
-    if case.is_deleted or case.is_draining:
+    if case.is_deleted or case.plan.draining:
         return Finding(PROGRESSING, "True", Course.DRAINING, "the last requests are being answered")
     if case.deployment.spec.suspend:
         return Finding(PROGRESSING, "False", Course.SUSPENDED)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from fairlead_contract.names import MODEL_LABEL, rayservice_name, weights_name
 from fairlead_operator.claims import Claims
 from fairlead_operator.cluster import Cluster
+from fairlead_operator.draining import leaving_since
 from fairlead_operator.facts import Facts
 from fairlead_operator.gateways import Gateways
 from fairlead_operator.kinds import EVENT, JOB, POD, RAY_SERVICE, VOLUME_CLAIM
@@ -48,6 +49,8 @@ class Eye:
             job=job,
             volume_claim=volume_claim,
             gateways=self.gateways.views((namespace, name)),
+            all_gateways_answer=self.gateways.is_complete,
+            leaving_since=leaving_since(deployment),
             facts=await self.facts.of(name, living),
             rivals=self.claims.rivals(deployment),
         )

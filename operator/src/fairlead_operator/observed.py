@@ -71,6 +71,12 @@ class Observed:
     gateways: tuple[GatewayView, ...] = ()
     """One per gateway that answers."""
 
+    all_gateways_answer: bool = True
+    """Whether every gateway that is known of does; one that does not may have requests under way."""
+
+    leaving_since: datetime | None = None
+    """When the model was deleted, or was found to be suspended; None where it is neither."""
+
     facts: tuple[ReplicaFacts, ...] = ()
     """What replicas and the weights job say of themselves."""
 

@@ -23,7 +23,7 @@ from fairlead_operator.claims import identity_of
 from fairlead_operator.cluster import Cluster
 from fairlead_operator.conditions import ACCEPTED, PROGRESSING, READY, Case, judge, refused_status
 from fairlead_operator.diagnosis import Problem
-from fairlead_operator.draining import decided_at, is_drained
+from fairlead_operator.draining import is_drained
 from fairlead_operator.kinds import EVENT, MODEL_DEPLOYMENT, RAY_SERVICE, Kind, child_kind
 from fairlead_operator.metrics import OperatorMetrics
 from fairlead_operator.observe import Eye
@@ -88,24 +88,22 @@ class Reconciler:
         if observed.has_kuberay:
             self.kuberay_came()
         planned = plan(deployment, metadata=found["metadata"], observed=observed, surroundings=self.surroundings)
-        leaving = deployment.spec.suspend or _is_deleted(found)
-        is_draining = leaving and not self._is_drained(found, observed)
         refused = None
         try:
-            if await self._bring_about(found, planned, observed, is_draining=is_draining):
+            if await self._bring_about(found, planned, observed):
                 return self._forget(identity_of(found))
         except _Refused as refusal:
             refused = refusal.problem
-        status = self._judge(found, deployment, observed, planned, is_draining=is_draining, refused=refused)
+        status = self._judge(found, deployment, observed, planned, refused)
         await self._tell(found, status)
-        return DRAINING_S if is_draining else _next_look_s(status)
+        return DRAINING_S if planned.draining else _next_look_s(status)
 
     async def _refuse(self, found: Json, error: ManifestError) -> float | None:
         """Leave everything as it is, and say what is wrong with the manifest; deleting it is still possible."""
         previous = found.get("status", {})
         if _is_deleted(found):
             observed = await self.eye.observe(found)
-            if not self._is_drained(found, observed):
+            if not is_drained(observed, longest_s=self.surroundings.settings.longest_stream_s):
                 return DRAINING_S
             if observed.rayservice:
                 await self.cluster.delete(RAY_SERVICE, observed.rayservice)
@@ -123,22 +121,12 @@ class Reconciler:
         await self._tell(found, status)
         return RESYNC_S
 
-    def _is_drained(self, found: Json, observed: Observed) -> bool:
-        return is_drained(
-            observed,
-            all_answer=self.eye.gateways.is_complete,
-            since=decided_at(found["metadata"], found.get("status", {}), observed.at),
-            longest_s=self.surroundings.settings.longest_stream_s,
-        )
-
-    async def _bring_about(self, found: Json, planned: Plan, observed: Observed, *, is_draining: bool) -> bool:
+    async def _bring_about(self, found: Json, planned: Plan, observed: Observed) -> bool:
         """Do what is planned, and return whether the ModelDeployment has been let go.
 
         Raises:
             _Refused: The API server does not take something, or someone else's object is in its place.
         """
-        if is_draining:
-            return False
         if not _is_deleted(found):
             found = await self._set_finalizer(found, is_wanted=planned.finalizer)
         await self._apply(found, planned, observed)
@@ -162,12 +150,11 @@ class Reconciler:
         return found
 
     async def _apply(self, found: Json, planned: Plan, observed: Observed) -> None:
-        wanted = [each for each in planned.apply if observed.has_kuberay or each["kind"] != RAY_SERVICE.name]
-        kinds = [child_kind(each["apiVersion"], each["kind"]) for each in wanted]
+        kinds = [child_kind(each["apiVersion"], each["kind"]) for each in planned.apply]
         lives = await asyncio.gather(
-            *(self._live(kind, each, observed) for kind, each in zip(kinds, wanted, strict=True))
+            *(self._live(kind, each, observed) for kind, each in zip(kinds, planned.apply, strict=True))
         )
-        for kind, each, live in zip(kinds, wanted, lives, strict=True):
+        for kind, each, live in zip(kinds, planned.apply, lives, strict=True):
             if live is not None:
                 _check_owner(kind, live, found)
                 if "deletionTimestamp" in live["metadata"] or is_applied(live, each, FIELD_MANAGER):
@@ -195,8 +182,6 @@ class Reconciler:
         deployment: ModelDeployment,
         observed: Observed,
         planned: Plan,
-        *,
-        is_draining: bool,
         refused: Problem | None,
     ) -> Status:
         progress = self._meter.read(identity_of(found), observed.facts, time.monotonic())
@@ -207,7 +192,6 @@ class Reconciler:
             plan=planned,
             settings=self.surroundings.settings,
             progress=progress,
-            is_draining=is_draining,
             refused=refused,
         )
         return judge(case, found.get("status", {}))

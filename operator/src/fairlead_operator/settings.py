@@ -56,10 +56,18 @@ class WeightsCache(_Part):
     )
     host_path: str = Field(default="/var/cache/fairlead/weights", description="The folder of kind node.")
     storage_class: str | None = Field(default=None, description="Of kind pvc; the cluster's default if not given.")
-    size: MemoryQuantity = Field(default="200Gi", description="Of each model's volume of kind pvc.")
+    size: MemoryQuantity = Field(
+        default="200Gi",
+        description="Of a volume of kind pvc whose model neither names a size nor lets one be computed.",
+    )
     access_mode: Literal["ReadWriteOnce", "ReadWriteMany"] = Field(
         default="ReadWriteMany", description="Of kind pvc; ReadWriteOnce keeps all replicas on one node."
     )
+    service_account: str | None = Field(
+        default=None,
+        description="Beside each model, of kind pvc: a ServiceAccount to which the cloud gives access to buckets.",
+    )
+    fs_group: int = Field(default=1000, ge=1, description="The group to which a volume of kind pvc is writable.")
 
 
 class Settings(BaseSettings):
@@ -106,6 +114,9 @@ class Settings(BaseSettings):
         description="NewCluster: change images without a gap, for twice the GPUs meanwhile; None: never by itself.",
     )
     gcs_fault_tolerance: GcsFaultTolerance | None = None
+    tracing: dict[str, str] = Field(
+        default_factory=dict, description="OpenTelemetry's variables, by which engines send their spans."
+    )
 
     replica_first_port: int = Field(default=RayPorts().replica_first, ge=1024, le=65535)
     replica_last_port: int = Field(default=RayPorts().replica_last, ge=1024, le=65535)
@@ -113,3 +124,7 @@ class Settings(BaseSettings):
     host: str = Field(default="0.0.0.0", description="Address on which metrics and health are served.")
     metrics_port: int = Field(default=9090, ge=1, le=65535, description="Serves /metrics.")
     health_port: int = Field(default=8081, ge=1, le=65535, description="Serves /healthz, for probes.")
+
+    @property
+    def ray_ports(self) -> RayPorts:
+        return RayPorts(replica_first=self.replica_first_port, replica_last=self.replica_last_port)

@@ -15,7 +15,7 @@ class Surroundings:
     hop_root: bytes = field(repr=False)
     """The root of the models' secrets."""
 
-    accelerators: Mapping[str, Accelerator] = DEFAULT_ACCELERATORS
+    accelerators: Mapping[str, Accelerator] = field(default_factory=lambda: DEFAULT_ACCELERATORS)
 
 
 def read_surroundings(settings: Settings) -> Surroundings:

@@ -13,7 +13,7 @@ from fairlead_cli.port_owner import port_owner
 from fairlead_cli.ports import is_free
 from fairlead_contract.errors import SourceNeedsCluster
 from fairlead_contract.modeldeployment import ModelDeployment
-from fairlead_contract.serve_config import gpus_per_replica
+from fairlead_contract.sizing import gpus_per_replica
 
 OLDEST_PYTHON = (3, 11)
 LEAST_FREE_BYTES = 1_000_000_000

@@ -9,6 +9,7 @@ from pydantic import JsonValue
 
 from fairlead_cli.errors import RayUnreachable, ServeRefused
 from fairlead_cli.ports import LOOPBACK
+from fairlead_contract.serve_config import serve_config
 
 APPLICATIONS = "/api/serve/applications/"
 READ_TIMEOUT_S = 10.0
@@ -39,11 +40,7 @@ class ServeApi:
             RayUnreachable: The dashboard does not answer.
             ServeRefused: Serve does not take the applications.
         """
-        body = {
-            "proxy_location": "HeadOnly",
-            "http_options": {"host": LOOPBACK, "port": port},
-            "applications": list(applications),
-        }
+        body = serve_config(applications, host=LOOPBACK, port=port, proxies="HeadOnly")
         self._request("PUT", json=body, timeout_s=WRITE_TIMEOUT_S)
 
     def _request(self, method: str, *, timeout_s: float, json: object = None) -> httpx2.Response:

@@ -284,10 +284,19 @@ class ResponseCache(_Part):
     ttl_seconds: int = Field(default=3600, ge=1, le=604_800, description="How long a finished answer is replayed.")
 
 
+class WeightsCache(_Part):
+    size: MemoryQuantity | None = Field(
+        default=None,
+        description="Room for the weights that are downloaded, such as 40Gi, where the cluster keeps a volume for each "
+        "model; if not given, as much as the memory that they are loaded into.",
+    )
+
+
 class Cache(_Part):
-    """What is kept so that it need not be computed again."""
+    """What is kept so that it need not be computed or downloaded again."""
 
     responses: ResponseCache = Field(default_factory=ResponseCache)
+    weights: WeightsCache = Field(default_factory=WeightsCache)
 
 
 class Access(_Part):

@@ -1,5 +1,6 @@
 """Kubernetes quantities, as far as manifests use them."""
 
+import math
 import re
 from decimal import Decimal
 from typing import Annotated
@@ -36,6 +37,18 @@ def memory_bytes(quantity: str) -> int:
     if not match:
         raise ValueError(quantity)
     return int(Decimal(match["number"]) * _MEMORY_UNITS[match["unit"]])
+
+
+def cpu_quantity(cores: float) -> str:
+    """Return cores as Kubernetes writes them, to a thousandth, rounded up."""
+    millicores = math.ceil(Decimal(str(cores)) * 1000)
+    return f"{millicores}m" if millicores % 1000 else str(millicores // 1000)
+
+
+def memory_quantity(number: int) -> str:
+    """Return bytes as Kubernetes writes them, in the largest unit that says them exactly."""
+    unit = next(unit for unit in ("Gi", "Mi", "Ki", None) if number % _MEMORY_UNITS[unit] == 0)
+    return f"{number // _MEMORY_UNITS[unit]}{unit or ''}"
 
 
 def _as_cpu(value: object) -> str:

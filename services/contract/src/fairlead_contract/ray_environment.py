@@ -33,7 +33,7 @@ class RayPorts:
 def ray_environment(
     *,
     longest_stream_s: int,
-    token_file: str,
+    token_file: str | None,
     haproxy_folder: str,
     ports: RayPorts = RayPorts(),
     deregistration_s: int = 2,
@@ -44,7 +44,8 @@ def ray_environment(
 
     Args:
         longest_stream_s: Seconds that a stream may last.
-        token_file: File (mode 0600) with Ray's authentication token; Ray never runs open.
+        token_file: File (mode 0600) with Ray's authentication token; None where the environment brings the token
+            itself, as KubeRay does. Ray never runs open.
         haproxy_folder: Folder of mode `HAPROXY_FOLDER_MODE` for HAProxy's configuration and sockets; keep its path
             under 28 characters, because the sockets lie in a folder below, named after the node.
         ports: Ports besides the front door.
@@ -54,7 +55,7 @@ def ray_environment(
     """
     return {
         "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN_PATH": token_file,
+        **({"RAY_AUTH_TOKEN_PATH": token_file} if token_file else {}),
         "RAY_USAGE_STATS_ENABLED": "0",
         **_fast_path(),
         **_drain(longest_stream_s, deregistration_s),

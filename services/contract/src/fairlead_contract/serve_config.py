@@ -6,12 +6,14 @@ time-outs, tuning) lies under `deployments`, because a change under `args` or `r
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from fairlead_contract.modeldeployment import EnvVar, ModelDeployment, Scaling
 from fairlead_contract.names import IMPORT_PATH, REPLICA_DEPLOYMENT, application_name, route_prefix
-from fairlead_contract.quantity import cpu_cores, memory_bytes
 from fairlead_contract.replica import Executor, ReplicaSpec, ReplicaTuning
+from fairlead_contract.sizing import gpus_per_replica, host_of
 from fairlead_contract.yaml_documents import Json
 
 HEALTH_CHECK_PERIOD_S = 2
@@ -41,6 +43,23 @@ class RuntimeProfile:
 
     env: dict[str, str] = field(default_factory=dict)
     """Further environment of every replica."""
+
+    max_surge_percent: int = 0
+    """Replicas that may start beyond the wanted number before an update stops old ones; 0 stops old ones first."""
+
+    has_limits: bool = False
+    """Whether each replica is held to its size, as a pod is, also where the manifest leaves the size open."""
+
+
+def serve_config(
+    applications: Sequence[Json], *, host: str, port: int, proxies: Literal["HeadOnly", "EveryNode"]
+) -> dict[str, Json]:
+    """Return what Serve's REST API takes: all applications, and where its proxies listen."""
+    return {
+        "proxy_location": proxies,
+        "http_options": {"host": host, "port": port},
+        "applications": list(applications),
+    }
 
 
 def serve_application(deployment: ModelDeployment, *, profile: RuntimeProfile) -> dict[str, Json]:
@@ -80,11 +99,6 @@ def revision(deployment: ModelDeployment) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
-def gpus_per_replica(deployment: ModelDeployment) -> int:
-    """Return the GPUs that one replica holds: one per rank, none without an accelerator."""
-    return deployment.spec.parallelism.ranks if deployment.spec.resources.accelerator else 0
-
-
 def max_ongoing_requests(deployment: ModelDeployment) -> int:
     """Return how many requests one replica takes at once.
 
@@ -116,21 +130,19 @@ def _environment(deployment: ModelDeployment, profile: RuntimeProfile) -> dict[s
     if profile.secrets_folder:
         environment["FAIRLEAD_SECRETS_DIR"] = profile.secrets_folder
     if not deployment.spec.resources.accelerator:
-        environment |= _cpu_environment(deployment)
+        environment |= _cpu_environment(deployment, profile)
     return environment | {variable.name: variable.value for variable in deployment.spec.engine.env if variable.value}
 
 
-def _cpu_environment(deployment: ModelDeployment) -> dict[str, str]:
+def _cpu_environment(deployment: ModelDeployment, profile: RuntimeProfile) -> dict[str, str]:
     """Leave threads unpinned, since the cores are shared, and divide them among the ranks."""
-    resources = deployment.spec.resources
+    resources, ranks, host = deployment.spec.resources, deployment.spec.parallelism.ranks, host_of(deployment)
     environment = {"VLLM_CPU_OMP_THREADS_BIND": "nobind"}
-    if resources.cpu:
-        threads = int(cpu_cores(resources.cpu)) // deployment.spec.parallelism.ranks
-        environment["OMP_NUM_THREADS"] = str(max(1, threads))
-    if resources.memory:
+    if resources.cpu or profile.has_limits:
+        environment["OMP_NUM_THREADS"] = str(max(1, int(host.cpu) // ranks))
+    if resources.memory or profile.has_limits:
         # Half for the KV cache leaves the rest to weights and activations; vLLM takes whole GiB per rank.
-        gibibytes = memory_bytes(resources.memory) // 2**31 // deployment.spec.parallelism.ranks
-        environment["VLLM_CPU_KVCACHE_SPACE"] = str(max(1, gibibytes))
+        environment["VLLM_CPU_KVCACHE_SPACE"] = str(max(1, host.memory // 2**31 // ranks))
     return environment
 
 
@@ -145,6 +157,7 @@ def _deployment(deployment: ModelDeployment, profile: RuntimeProfile) -> dict[st
         "health_check_timeout_s": HEALTH_CHECK_TIMEOUT_S,
         "graceful_shutdown_timeout_s": profile.longest_stream_s,
         "graceful_shutdown_wait_loop_s": 1,
+        "max_surge_percent": profile.max_surge_percent,
         "max_constructor_retry_count": CONSTRUCTOR_RETRIES,
         "user_config": ReplicaTuning().model_dump(mode="json"),
         "logging_config": {"enable_access_log": False},  # the gateway has one, with the tenant in it
@@ -170,15 +183,16 @@ def _replicas(scaling: Scaling) -> dict[str, Json]:
 
 
 def _reservation(deployment: ModelDeployment) -> dict[str, Json]:
-    """Within one node the replica's actor holds all GPUs; over nodes, each stage has a bundle."""
-    resources = deployment.spec.resources
-    cpus = cpu_cores(resources.cpu) if resources.cpu else 1.0
-    gpus = gpus_per_replica(deployment)
+    """Within one node the replica's actor holds all GPUs; over nodes, each GPU has a bundle, as vLLM wants it.
+
+    Bundles are packed: a node has as many GPUs as a stage has ranks, so stages fill nodes one by one.
+    """
+    host = host_of(deployment)
     if _executor(deployment) == "ray":
-        stage = {"CPU": cpus, "GPU": deployment.spec.parallelism.tensor}
+        rank = {"GPU": 1}
         return {
-            "ray_actor_options": {"num_cpus": cpus, "num_gpus": 0},
-            "placement_group_bundles": [stage] * deployment.spec.parallelism.pipeline,
-            "placement_group_strategy": "STRICT_SPREAD",
+            "ray_actor_options": {"num_cpus": 1, "num_gpus": 0},
+            "placement_group_bundles": [rank | {"CPU": 1}] + [rank] * (deployment.spec.parallelism.ranks - 1),
+            "placement_group_strategy": "PACK",
         }
-    return {"ray_actor_options": {"num_cpus": cpus, "num_gpus": gpus}}
+    return {"ray_actor_options": {"num_cpus": host.logical_cpus, "num_gpus": host.gpus}}

@@ -10,8 +10,11 @@ from fairlead_contract.cel import rule, rules
 from fairlead_contract.mistakes import mistake
 
 Scheme = Literal["hf", "file", "pvc", "s3", "oci"]
-LOCAL_SCHEMES: tuple[Scheme, ...] = ("hf", "file")
-"""Schemes that work on one machine; the others need what a cluster offers."""
+LOCAL_SCHEMES: tuple[Scheme, ...] = ("hf", "file", "s3")
+"""Schemes that work on one machine; the others are mounted into a pod."""
+
+FETCHED_SCHEMES: tuple[Scheme, ...] = ("hf", "s3")
+"""Schemes whose weights are downloaded; the others lie where they are read."""
 
 _URI = re.compile(r"^(?P<scheme>[a-z0-9]+)://(?P<rest>.+)$", re.DOTALL)
 # The API server checks the same forms, with RE2: nothing but what both dialects read alike.
@@ -25,7 +28,7 @@ _FORMS: dict[Scheme, tuple[re.Pattern[str], str]] = {
         "write file:///folder or file://./folder",
     ),
     "pvc": (
-        re.compile(r"^(?P<location>[a-z0-9]([a-z0-9.-]*[a-z0-9])?(/[^\x00@]*)?)(?P<revision>$)"),
+        re.compile(r"^(?P<location>[a-z0-9]([a-z0-9.-]*[a-z0-9])?(/\.?[^\x00@/.][^\x00@/]*)*/?)(?P<revision>$)"),
         "write pvc://claim/folder",
     ),
     "s3": (
@@ -55,6 +58,11 @@ class Source:
     def needs_cluster(self) -> bool:
         """Whether one machine alone cannot offer it."""
         return self.scheme not in LOCAL_SCHEMES
+
+    @property
+    def is_fetched(self) -> bool:
+        """Whether its weights are downloaded before they are read."""
+        return self.scheme in FETCHED_SCHEMES
 
 
 def parse_source(uri: str) -> Source:

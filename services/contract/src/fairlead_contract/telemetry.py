@@ -1,7 +1,8 @@
 """Names of the metrics that Fairlead exports, with their units; no SDK calls.
 
 The replica's gauges leave through Ray's metrics agent, which puts `ray_` before each name. They work before the
-replica's HTTP port is open, and they are how `fairlead status` and the operator learn what an engine said of itself.
+replica's HTTP port is open, and they are how `fairlead status` and the operator learn what an engine said of itself. A
+Job that fetches weights exports those of its download under the same names, without Ray's prefix (`replica_facts`).
 """
 
 REPLICA_PHASE = "fairlead_replica_phase"
@@ -9,6 +10,8 @@ REPLICA_PHASE = "fairlead_replica_phase"
 
 DOWNLOAD_BYTES = "fairlead_download_bytes"
 DOWNLOAD_TOTAL_BYTES = "fairlead_download_total_bytes"
+DOWNLOAD_REMAINING_SECONDS = "fairlead_download_remaining_seconds"
+"""Seconds until all bytes are there, as the last minute went; -1 where nothing arrived in it."""
 
 STARTUP_SECONDS = "fairlead_startup_seconds"
 """Seconds from the start of loading until the engine could answer."""
