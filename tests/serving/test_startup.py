@@ -29,10 +29,16 @@ def test_one_phase_holds_at_a_time() -> None:
 
 
 def test_download_progress_is_told_in_bytes() -> None:
-    """How much has arrived, and how much is expected, are two gauges."""
+    """How much has arrived, how much is expected and how long it takes are gauges; -1 is a time that nobody knows."""
     board = Board()
-    StartupReport(board).downloaded(10, 40)
+    report = StartupReport(board)
+    report.downloaded(10, 40)
     assert (board[telemetry.DOWNLOAD_BYTES], board[telemetry.DOWNLOAD_TOTAL_BYTES]) == (10, 40)
+    assert board[telemetry.DOWNLOAD_REMAINING_SECONDS] == -1
+    report.downloaded(39, 40)
+    assert board[telemetry.DOWNLOAD_REMAINING_SECONDS] > 0
+    report.downloaded(40, 40)
+    assert board[telemetry.DOWNLOAD_REMAINING_SECONDS] == 0
 
 
 def test_facts_are_published_with_every_rank() -> None:
