@@ -171,7 +171,7 @@ class _Fetcher:
 
     def _fetch_rest(self, one: _Object, piece: Path, start: int) -> None:
         rest = {"Range": f"bytes={start}-"} if start else {}
-        answer = self.client.get_object(Bucket=self.bucket, Key=one.key, IfMatch=one.etag, **rest)
+        answer = self.client.get_object(Bucket=self.bucket, Key=one.key, IfMatch=f'"{one.etag}"', **rest)
         with piece.open("ab") as file:
             for chunk in answer["Body"].iter_chunks(CHUNK_BYTES):
                 file.write(chunk)
@@ -183,7 +183,7 @@ class _Fetcher:
         """Return whether the ETag is the MD5 of the content: of uploads in one piece that no key encrypts."""
         if not _MD5.fullmatch(one.etag):
             return False
-        head = self.client.head_object(Bucket=self.bucket, Key=one.key, IfMatch=one.etag)
+        head = self.client.head_object(Bucket=self.bucket, Key=one.key, IfMatch=f'"{one.etag}"')
         return head.get("ServerSideEncryption", "AES256") == "AES256" and "SSECustomerAlgorithm" not in head
 
     def _damaged(self, one: _Object, piece: Path) -> DownloadFailed:

@@ -18,13 +18,14 @@ from pydantic_core import PydanticCustomError
 
 from fairlead_contract.errors import DownloadFailed, FairleadError
 from fairlead_contract.source import parse_source
+from fairlead_contract.weights import FETCH_MODULE, REFUSED_EXIT_CODE
 from fairlead_serving.progress import log_progress, logger
 from fairlead_serving.sources import fetch
 from fairlead_serving.startup import Phase, StartupReport
 from fairlead_serving.weights_cache import WeightsCache
 
-DONE, FAILED, REFUSED = 0, 1, 65
-"""How the program ends; REFUSED where trying again is of no use."""
+DONE, FAILED = 0, 1
+"""How the program ends, or else with `REFUSED_EXIT_CODE`."""
 
 HELP = "Described in docs/reference/metrics.md."
 
@@ -74,7 +75,7 @@ def _failed(error: FairleadError, error_file: Path | None) -> int:
     if error_file is not None:
         error_file.write_text(error.message)
     may_succeed_later = isinstance(error, DownloadFailed) and error.retryable
-    return FAILED if may_succeed_later else REFUSED
+    return FAILED if may_succeed_later else REFUSED_EXIT_CODE
 
 
 @contextlib.contextmanager
@@ -94,7 +95,7 @@ def _served(gauges: PageGauges, port: int | None) -> Iterator[None]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m fairlead_serving.fetch", description="Fetch a model's weights.")
+    parser = argparse.ArgumentParser(prog=f"python -m {FETCH_MODULE}", description="Fetch a model's weights.")
     parser.add_argument("--model", required=True, help="name of the ModelDeployment, for the metrics")
     parser.add_argument("--source", required=True, type=_source, help="where the weights lie: hf:// or s3://")
     parser.add_argument("--cache", required=True, type=Path, help="folder of all downloads")
