@@ -242,6 +242,7 @@ def test_nodes_of_one_replica_need_weights_that_all_can_read() -> None:
     assert weights_refusal(model(HF, **stages), settings("pvc")) is None
     assert weights_refusal(model(PVC, **stages), settings("pod")) is None
     assert weights_refusal(model(HF), settings("pod")) is None
+    assert weights_refusal(model(HF, parallelism={"pipeline": 2}), settings("pod")) is None
 
 
 def test_a_job_is_made_anew_when_its_making_changes() -> None:

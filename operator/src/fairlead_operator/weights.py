@@ -91,7 +91,8 @@ def plan_weights(
 
 def weights_refusal(deployment: ModelDeployment, settings: Settings) -> str | None:
     """Return why the pods of a model could not all read its weights, and what to do; None where they can."""
-    if not deployment.source.is_fetched or deployment.spec.parallelism.pipeline == 1 or settings.weights.kind == "pvc":
+    spans_nodes = deployment.spec.parallelism.pipeline > 1 and gpus_per_replica(deployment) > 0
+    if not spans_nodes or not deployment.source.is_fetched or settings.weights.kind == "pvc":
         return None
     return (
         f"pipeline {deployment.spec.parallelism.pipeline} spans nodes, and weights that are downloaded reach one of "
