@@ -3,7 +3,7 @@
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
@@ -58,8 +58,8 @@ class Relay:
         for one in self._sockets:
             one.close()
 
-    def _start(self, run: object, *arguments: socket.socket) -> None:
-        thread = threading.Thread(target=run, args=arguments, daemon=True)  # type: ignore[arg-type]
+    def _start(self, run: Callable[..., None], *arguments: socket.socket) -> None:
+        thread = threading.Thread(target=run, args=arguments, daemon=True)
         self._threads.append(thread)
         thread.start()
 

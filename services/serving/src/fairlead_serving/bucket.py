@@ -170,8 +170,11 @@ class _Fetcher:
             raise self._damaged(one, piece)
 
     def _fetch_rest(self, one: _Object, piece: Path, start: int) -> None:
-        rest = {"Range": f"bytes={start}-"} if start else {}
-        answer = self.client.get_object(Bucket=self.bucket, Key=one.key, IfMatch=f'"{one.etag}"', **rest)
+        get, etag = self.client.get_object, f'"{one.etag}"'
+        if start:
+            answer = get(Bucket=self.bucket, Key=one.key, IfMatch=etag, Range=f"bytes={start}-")
+        else:  # asked for as a whole, since the store tells the checksum of a whole only
+            answer = get(Bucket=self.bucket, Key=one.key, IfMatch=etag)
         with piece.open("ab") as file:
             for chunk in answer["Body"].iter_chunks(CHUNK_BYTES):
                 file.write(chunk)

@@ -102,6 +102,8 @@ class WeightsCache:
             _sync(self._root)
         finally:
             told.unlink(missing_ok=True)
+            with suppress(OSError):
+                partial.rmdir()  # where nothing came at all
 
     def _retell(self, folder: Path, progress: Progress) -> None:
         with suppress(OSError, ValueError):
