@@ -78,7 +78,10 @@ class Observed:
     """When the model was deleted, or was found to be suspended; None where it is neither."""
 
     facts: tuple[ReplicaFacts, ...] = ()
-    """What replicas and the weights job say of themselves."""
+    """What replicas say of themselves."""
+
+    fetching: tuple[ReplicaFacts, ...] = ()
+    """What the weights job says of itself."""
 
     rivals: tuple[Claim, ...] = ()
     """The claims of every other ModelDeployment that claims one of the same names."""

@@ -184,7 +184,7 @@ class Reconciler:
         planned: Plan,
         refused: Problem | None,
     ) -> Status:
-        progress = self._meter.read(identity_of(found), observed.facts, time.monotonic())
+        progress = self._meter.read(identity_of(found), (*observed.facts, *observed.fetching), time.monotonic())
         case = Case(
             deployment=deployment,
             metadata=found["metadata"],
