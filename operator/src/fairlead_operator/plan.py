@@ -74,7 +74,7 @@ def plan(
         surroundings: What the operator was given when it started.
     """
     if "deletionTimestamp" in metadata:
-        return _farewell(metadata, observed, surroundings)
+        return farewell(metadata, observed, surroundings)
     if refusal := refusal_of(deployment, metadata, observed, surroundings):
         return Plan(refusal=refusal)  # what runs by an earlier spec goes on
     if deployment.spec.suspend:
@@ -136,7 +136,7 @@ def _resting(deployment: ModelDeployment, metadata: Mapping[str, Json], surround
     )
 
 
-def _farewell(metadata: Mapping[str, Json], observed: Observed, surroundings: Surroundings) -> Plan:
+def farewell(metadata: Mapping[str, Json], observed: Observed, surroundings: Surroundings) -> Plan:
     """Let streams end, as long as the longest may take; what else the model owns goes with it."""
     if not is_drained(observed, longest_s=surroundings.settings.longest_stream_s):
         return Plan(draining=True)

@@ -23,13 +23,12 @@ from fairlead_operator.claims import identity_of
 from fairlead_operator.cluster import Cluster
 from fairlead_operator.conditions import ACCEPTED, PROGRESSING, READY, Case, judge, refused_status
 from fairlead_operator.diagnosis import Problem
-from fairlead_operator.draining import is_drained
 from fairlead_operator.kinds import EVENT, MODEL_DEPLOYMENT, RAY_SERVICE, Kind, child_kind
 from fairlead_operator.metrics import OperatorMetrics
 from fairlead_operator.observe import Eye
 from fairlead_operator.observed import Identity, Json, Observed
 from fairlead_operator.ownership import is_applied
-from fairlead_operator.plan import Plan, plan
+from fairlead_operator.plan import Plan, farewell, plan
 from fairlead_operator.progress import Meter
 from fairlead_operator.reasons import Trouble
 from fairlead_operator.surroundings import Surroundings
@@ -66,10 +65,8 @@ class Reconciler:
             httpx2.HTTPError: The API server does not answer or refuses; to be tried again.
         """
         started_s = time.monotonic()
-        namespace, name = identity
-        found = await self.cluster.get(MODEL_DEPLOYMENT, namespace, name)
         try:
-            delay_s = await self._reconcile(found) if found else self._forget(identity)
+            delay_s = await self._look(identity)
         except Exception as error:
             self.metrics.reconciles.labels("error").inc()
             self.metrics.errors.labels(type(error).__name__).inc()
@@ -79,7 +76,16 @@ class Reconciler:
         self.metrics.reconciles.labels("ok").inc()
         return delay_s
 
+    async def _look(self, identity: Identity) -> float | None:
+        namespace, name = identity
+        found = await self.cluster.get(MODEL_DEPLOYMENT, namespace, name)
+        delay_s = await self._reconcile(found) if found else None
+        if delay_s is None:
+            self._forget(identity)
+        return delay_s
+
     async def _reconcile(self, found: Json) -> float | None:
+        """Return the seconds after which to look again, or None where the ModelDeployment has been let go."""
         try:
             deployment = parse_manifest(_manifest(found), where=found["metadata"]["name"])
         except ManifestError as error:
@@ -91,7 +97,7 @@ class Reconciler:
         refused = None
         try:
             if await self._bring_about(found, planned, observed):
-                return self._forget(identity_of(found))
+                return None
         except _Refused as refusal:
             refused = refusal.problem
         status = self._judge(found, deployment, observed, planned, refused)
@@ -103,12 +109,8 @@ class Reconciler:
         previous = found.get("status", {})
         if _is_deleted(found):
             observed = await self.eye.observe(found)
-            if not is_drained(observed, longest_s=self.surroundings.settings.longest_stream_s):
-                return DRAINING_S
-            if observed.rayservice:
-                await self.cluster.delete(RAY_SERVICE, observed.rayservice)
-            await self._set_finalizer(found, is_wanted=False)
-            return self._forget(identity_of(found))
+            planned = farewell(found["metadata"], observed, self.surroundings)
+            return None if await self._bring_about(found, planned, observed) else DRAINING_S
         message = "; ".join(str(mistake) for mistake in error.mistakes)
         status = refused_status(
             Problem(Trouble.INVALID_SPEC, " ".join(message.split())[:1000]),
