@@ -42,22 +42,26 @@ setup: .venv/.ready-$(TARGET) ## install everything into .venv
 ##@ Test
 
 .PHONY: test
-test: setup-dev control-plane ## run the tests (real Valkey, real Ray, real vLLM on CPU, a real API server)
+test: setup-dev control-plane prometheus ## run the tests (real Valkey, real Ray, real vLLM on CPU, a real API server)
 	@$(BIN)/python -m pytest -m "not long" $(ARGS)
 
 .PHONY: test-long
-test-long: setup-dev ## run the acceptance that takes minutes
+test-long: setup-dev prometheus ## run the acceptance that takes minutes
 	@$(BIN)/python -m pytest -m long $(ARGS)
 
 .PHONY: control-plane
 control-plane: setup-dev ## build the Kubernetes control plane that tests run on: once, 10 minutes on 2 cores
 	@GO="$(GO)" $(BIN)/python -m tests.cluster.build
 
+.PHONY: prometheus
+prometheus: setup-dev ## build the Prometheus that tests run on: once, MINUTES on 2 cores
+	@GO="$(GO)" $(BIN)/python -m tests.sight.programs
+
 .PHONY: check
 check: setup-dev ## check format, lint, types and import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy $(MEMBERS) tests docs/examples/demo-model
+	$(BIN)/mypy $(MEMBERS) charts tests docs/examples/demo-model
 	$(BIN)/lint-imports
 
 .PHONY: fmt
@@ -81,7 +85,15 @@ bench-streams: setup-dev ## read 500 paced streams through one gateway for two m
 
 .PHONY: crd
 crd: setup ## write the custom resource definition
-	$(BIN)/python -m fairlead_contract.crd docs/reference/modeldeployments.fairlead.dev.yaml
+	$(BIN)/python -m fairlead_contract.crd charts/fairlead-crds/templates/modeldeployments.fairlead.dev.yaml
+
+.PHONY: values
+values: setup ## write the chart's values, their schema and their reference
+	$(BIN)/python -m charts.generate
+
+.PHONY: dashboards
+dashboards: setup ## write the dashboards for Grafana
+	$(BIN)/python -m charts.dashboards charts/fairlead/dashboards
 
 .PHONY: openapi
 openapi: setup ## write the description of the whole API

@@ -39,10 +39,16 @@ class ControlPlane:
         return self.folder / "kubeconfig"
 
     @contextmanager
-    def client(self) -> Iterator[httpx2.Client]:
-        """Open an HTTP client of the administrator."""
+    def client(self, *, account: str | None = None) -> Iterator[httpx2.Client]:
+        """Open an HTTP client of the administrator, or one that may do what a service account may.
+
+        Args:
+            account: The account as `namespace:name`.
+        """
         trust = ssl.create_default_context(cafile=str(self.folder / "ca.pem"))
         headers = {"authorization": f"Bearer {self.token}"}
+        if account is not None:
+            headers["impersonate-user"] = f"system:serviceaccount:{account}"
         with httpx2.Client(base_url=self.address, verify=trust, headers=headers, timeout=30) as client:
             yield client
 

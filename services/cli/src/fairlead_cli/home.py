@@ -8,6 +8,7 @@ models/          the manifests that are applied: the truth about which models sh
 routes.json      what the gateway routes by, written from models/
 secrets/         <name>/<key>: the values that a manifest's secretKeyRef names
 platform.json    ports and processes of the running platform
+scrape-targets.json  where Prometheus finds its metrics
 logs/ ray/ valkey/
 """
 
@@ -97,6 +98,10 @@ class Home:
     @property
     def platform(self) -> Path:
         return self.root / "platform.json"
+
+    @property
+    def scrape_targets(self) -> Path:
+        return self.root / "scrape-targets.json"
 
     @property
     def logs(self) -> Path:

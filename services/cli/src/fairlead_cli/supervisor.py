@@ -18,6 +18,7 @@ from fairlead_cli.keeper import Keeper, ServiceSpec
 from fairlead_cli.platform import Platform, Service, write_platform
 from fairlead_cli.ports import Ports, choose_ports
 from fairlead_cli.processes import adopt_orphans, identify, kill_all, platform_processes, reap_orphans
+from fairlead_cli.scrape_targets import write_scrape_targets
 from fairlead_cli.services import platform_services
 from fairlead_cli.settings import Settings
 
@@ -39,6 +40,7 @@ class Supervisor:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        write_scrape_targets(self.home, self.platform.ports)
         self.keepers = [Keeper(spec, self._record) for spec in specs]
         for keeper in self.keepers:
             self._record(keeper.service)
@@ -61,6 +63,7 @@ class Supervisor:
         if left:
             log.error("could not end the processes %s", [process.pid for process in left])
         self.home.platform.unlink(missing_ok=True)
+        self.home.scrape_targets.unlink(missing_ok=True)
         log.info("the platform is down")
 
     def _record(self, service: Service) -> None:

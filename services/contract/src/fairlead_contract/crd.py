@@ -4,6 +4,9 @@ Pydantic speaks JSON Schema 2020-12, the API server a structural subset of OpenA
 that may be None becomes a field that may be absent, and defaults are written in full, since the API server checks each
 as it stands. Unknown fields are the server's own affair: it refuses them from clients that ask for strictness, as
 kubectl does, and prunes them otherwise.
+
+The file is the one template of the chart `fairlead-crds`. Helm keeps it when that chart is removed: with the definition
+the API server would delete every ModelDeployment.
 """
 
 import sys
@@ -32,6 +35,7 @@ from fairlead_contract.status import Status
 Schema = dict[str, Any]
 
 _DROPPED = frozenset({"title", "$defs", "discriminator"})
+_KEPT_BY_HELM = {"helm.sh/resource-policy": "keep"}
 _ANY_VALUE: Schema = {"x-kubernetes-preserve-unknown-fields": True}
 
 
@@ -40,7 +44,7 @@ def custom_resource_definition() -> Schema:
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{PLURAL}.{API_GROUP}"},
+        "metadata": {"name": f"{PLURAL}.{API_GROUP}", "annotations": _KEPT_BY_HELM},
         "spec": {
             "group": API_GROUP,
             "scope": "Namespaced",

@@ -41,7 +41,9 @@ def _path(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
-ClaimPath = Annotated[tuple[str, ...], Field(min_length=1, max_length=8), BeforeValidator(_path)]
+ClaimPath = Annotated[
+    tuple[str, ...], Field(min_length=1, max_length=8), BeforeValidator(_path, json_schema_input_type=str | list[str])
+]
 """A claim's name, whatever characters it has, or the list of names that leads to one inside others."""
 
 

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import NoReturn, cast
 
 import psutil
+from ray import serve
 from typing_extensions import override
 from vllm.config import VllmConfig
 from vllm.engine.arg_utils import AsyncEngineArgs
@@ -163,7 +164,7 @@ class ThinnedStatLogger(RayPrometheusStatLogger):  # type: ignore[misc]  # vllm 
     """
 
     def __init__(self, vllm_config: VllmConfig, engine_indexes: list[int] | None = None) -> None:
-        super().__init__(vllm_config, engine_indexes)
+        super().__init__(_named_after_application(vllm_config), engine_indexes)
         self._gaps = Thinning(keep_one_in=16)
 
     @override
@@ -178,6 +179,14 @@ class ThinnedStatLogger(RayPrometheusStatLogger):  # type: ignore[misc]  # vllm 
             iteration_stats = copy(iteration_stats)  # the other loggers read the same one
             iteration_stats.inter_token_latencies_iter = self._gaps.take(iteration_stats.inter_token_latencies_iter)
         super().record(scheduler_stats, iteration_stats, mm_cache_stats, engine_idx)
+
+
+def _named_after_application(config: VllmConfig) -> VllmConfig:
+    """Let the label `model_name` be the ModelDeployment's name, as in all other metrics, whatever clients call it."""
+    named = copy(config)
+    named.model_config = copy(config.model_config)
+    named.model_config.served_model_name = serve.get_replica_context().app_name
+    return named
 
 
 class StepCounter:

@@ -1,0 +1,1 @@
+"""Writes what of the chart `fairlead` comes from the services' own settings: `python -m charts.generate`."""

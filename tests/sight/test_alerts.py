@@ -1,0 +1,81 @@
+"""Alerts, evaluated by promtool over series that are written down."""
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.sight.alerts import ROWS, Row
+from tests.sight.chart import ROOT, RULES, alerts
+from tests.sight.programs import program
+
+RUNBOOKS = ROOT / "docs" / "runbooks.md"
+
+
+def promtool(*arguments: str) -> str:
+    """Run promtool and return what it said.
+
+    Raises:
+        AssertionError: It found fault.
+    """
+    done = subprocess.run([program("promtool"), *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def evaluation(row: Row) -> dict[str, Any]:
+    """Return a row as promtool reads tests: how many alerts of a name fire after some minutes."""
+    question = {
+        "expr": f'count(ALERTS{{alertname="{row.alert}", alertstate="firing"}})',
+        "eval_time": f"{row.after_minutes}m",
+        "exp_samples": [{"labels": "{}", "value": row.firing}] if row.firing else [],
+    }
+    series = [{"series": name, "values": values} for name, values in row.series.items()]
+    return {
+        "rule_files": [str(file) for file in RULES],
+        "evaluation_interval": "1m",
+        "tests": [{"interval": "1m", "input_series": series, "promql_expr_test": [question]}],
+    }
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.alert}: {row.sentence}")
+def test_fires_when_it_must(row: Row, tmp_path: Path) -> None:
+    """An alert fires when its row says so, as often as it says, and else stays silent."""
+    file = tmp_path / "row.yaml"
+    file.write_text(yaml.safe_dump(evaluation(row)))
+
+    promtool("test", "rules", str(file))
+
+
+def test_promtool_takes_the_rules() -> None:
+    """Prometheus' own check finds no fault with any rule."""
+    promtool("check", "rules", "--lint=all", "--lint-fatal", *map(str, RULES))
+
+
+def test_every_alert_has_rows() -> None:
+    """Each alert has a row in which it fires and one in which it does not."""
+    firing = {row.alert for row in ROWS if row.firing}
+    silent = {row.alert for row in ROWS if not row.firing}
+
+    assert firing == silent == {alert["alert"] for alert in alerts()}
+
+
+@pytest.mark.parametrize("alert", alerts(), ids=lambda alert: alert["alert"])
+def test_an_alert_says_what_to_do(alert: dict[str, Any]) -> None:
+    """Each alert has a severity, a summary, a description, and an entry of its own in the runbook."""
+    headings = re.findall(r"^### (\w+)$", RUNBOOKS.read_text(), re.MULTILINE)
+
+    assert alert["labels"]["severity"] in {"critical", "warning"}
+    assert set(alert["annotations"]) == {"summary", "description", "runbook_url"}
+    assert alert["annotations"]["runbook_url"] == f"docs/runbooks.md#{alert['alert'].lower()}"
+    assert headings.count(alert["alert"]) == 1
+
+
+def test_the_runbook_has_no_entry_without_an_alert() -> None:
+    """The runbook explains alerts that exist, and names the severity that the rule has."""
+    entries = re.findall(r"^### (\w+)\n\n\*(critical|warning)\.\*", RUNBOOKS.read_text(), re.MULTILINE)
+
+    assert dict(entries) == {alert["alert"]: alert["labels"]["severity"] for alert in alerts()}
