@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 import yaml
 
@@ -35,9 +36,7 @@ def shared_control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[C
     with running_control_plane(tmp_path_factory.mktemp("operator")) as running:
         with running.client() as client:
             ModelDeployments(client).define()
-            answer = client.post(DEFINITIONS, json=ray_service_definition())
-            assert answer.is_success, answer.text
-            eventually(lambda: client.get(RAY_SERVICES).is_success, within_s=30, what="RayServices are served")
+            define_ray_services(client)
         yield running
 
 
@@ -60,6 +59,13 @@ async def gateway() -> AsyncIterator[Gateway]:
     """A gateway that routes nothing yet."""
     async with running_gateway() as running:
         yield running
+
+
+def define_ray_services(client: httpx2.Client) -> None:
+    """Let an API server know RayServices."""
+    answer = client.post(DEFINITIONS, json=ray_service_definition())
+    assert answer.is_success, answer.text
+    eventually(lambda: client.get(RAY_SERVICES).is_success, within_s=30, what="RayServices are served")
 
 
 def ray_service_definition() -> dict[str, Any]:

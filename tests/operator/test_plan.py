@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import yaml
 from fairlead_operator.observed import Claim
 from fairlead_operator.plan import Plan, Ref
 from tests.operator.worlds import (
+    NOW,
     OBSERVED,
     SETTINGS,
     UID,
@@ -484,8 +486,12 @@ ROWS = [
         "A deleted model goes after the longest time that a stream may take, whatever gateways say.",
         lambda: planned(
             model(),
-            replace(RUNS, gateways=(gateway("routed", 3),)),
-            deletionTimestamp=ago(SETTINGS.longest_stream_s + 1),
+            replace(
+                RUNS,
+                gateways=(gateway("routed", 3),),
+                leaving_since=NOW - timedelta(seconds=SETTINGS.longest_stream_s + 1),
+            ),
+            **LEAVING,
         ),
         lambda it: not it.finalizer and it.delete == (RAY_SERVICE,),
     ),

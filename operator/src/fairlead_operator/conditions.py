@@ -13,7 +13,7 @@ from typing import Literal
 from fairlead_contract.modeldeployment import ModelDeployment
 from fairlead_contract.names import MODEL_LABEL
 from fairlead_contract.replica_facts import ReplicaFacts
-from fairlead_contract.serve_config import gpus_per_replica
+from fairlead_contract.sizing import gpus_per_replica
 from fairlead_contract.status import Choice, Condition, EngineFacts, Phase, Progress, Status
 from fairlead_operator import serving_status
 from fairlead_operator.diagnosis import Problem, diagnose
@@ -71,9 +71,6 @@ class Case:
     plan: Plan
     settings: Settings
     progress: Progress | None = None
-    is_draining: bool = False
-    """Whether something that must go is kept until its last requests are answered."""
-
     refused: Problem | None = None
     """Why the API server did not take what was planned."""
 
@@ -184,20 +181,25 @@ def _accepted(case: Case) -> Finding:
 def _suspended(case: Case) -> Finding:
     if not case.deployment.spec.suspend:
         return Finding(SUSPENDED, "False", Course.NOT_SUSPENDED)
-    if case.is_draining:
+    if case.plan.draining:
         return Finding(SUSPENDED, "Unknown", Course.DRAINING, "the last requests are being answered")
     return Finding(SUSPENDED, "True", Course.SUSPENDED, "spec.suspend is true; set it to false to start the model")
 
 
 def _cached(case: Case) -> Finding:
-    phases = {each.phase for each in case.observed.facts}
+    phases = {each.phase for each in (*case.observed.facts, *case.observed.fetching)}
     if case.deployment.source.scheme in _NO_FETCH:
         return Finding(CACHED, "True", Course.NOTHING_TO_FETCH, "the weights lie where replicas read them")
-    if (case.observed.job or {}).get("status", {}).get("succeeded") or phases & _FETCHED:
+    if _has_ended(case.observed.job) or phases & _FETCHED:
         return Finding(CACHED, "True", Course.CACHED, "the weights have been fetched")
     if "downloading" in phases or case.observed.job:
         return Finding(CACHED, "False", Course.DOWNLOADING, case.progress.summary if case.progress else "")
     return Finding(CACHED, "Unknown", Course.NOT_STARTED, "nothing has said yet that it has the weights")
+
+
+def _has_ended(job: Json | None) -> bool:
+    """Return whether a job has done what it was for."""
+    return bool((job or {}).get("status", {}).get("succeeded"))
 
 
 def _workload(case: Case, problem: Problem | None) -> Finding:
@@ -244,7 +246,7 @@ def _starting(case: Case) -> Course:
     pods = case.observed.pods
     if phases & _FETCHED:
         return Course.LOADING
-    if "downloading" in phases:
+    if "downloading" in phases | {each.phase for each in case.observed.fetching}:
         return Course.DOWNLOADING
     if not pods:
         return Course.PENDING
@@ -297,7 +299,7 @@ def _previous_spec() -> str:
 
 
 def _progressing(case: Case, ready: Finding, problem: Problem | None) -> Finding:
-    if case.is_deleted or case.is_draining:
+    if case.is_deleted or case.plan.draining:
         return Finding(PROGRESSING, "True", Course.DRAINING, "the last requests are being answered")
     if case.deployment.spec.suspend:
         return Finding(PROGRESSING, "False", Course.SUSPENDED)
@@ -345,21 +347,16 @@ def _counts(case: Case) -> tuple[int, int]:
     """Return how many replicas answer, and how many there should be at least."""
     if case.deployment.spec.suspend:
         return 0, 0
-    ready = _ready_replicas(case)
-    return ready, max(case.deployment.spec.scaling.min_replicas, _existing(case))
+    return _ready_replicas(case), max(case.deployment.spec.scaling.min_replicas, _existing(case))
 
 
 def _ready_replicas(case: Case) -> int:
-    return sum(each.phase == "ready" for each in _replicas(case))
+    return sum(each.phase == "ready" for each in case.observed.facts)
 
 
 def _existing(case: Case) -> int:
-    return len(_replicas(case))
-
-
-def _replicas(case: Case) -> tuple[ReplicaFacts, ...]:
-    """Return what speaks of itself and is a replica; the job that fetches weights has no name of one."""
-    return tuple(each for each in case.observed.facts if each.replica)
+    """Return how many replicas there are; what failed has one in its place soon."""
+    return sum(each.phase != "failed" for each in case.observed.facts)
 
 
 def _wakes(case: Case) -> bool:

@@ -224,7 +224,7 @@ _SIGNS: tuple[tuple[Trouble, tuple[str, ...]], ...] = (
             "is no folder",
             r"holds no (?:\*\.safetensors|config\.json)",
             "no safetensors weights",
-            r"no such (?:\w+)",
+            r"no such (?:repository|revision|bucket|key|object|folder|file)",
             "does not exist",
             "weights (?:are damaged|do not)",
         ),

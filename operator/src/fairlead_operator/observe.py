@@ -7,10 +7,12 @@ from datetime import UTC, datetime
 from fairlead_contract.names import MODEL_LABEL, rayservice_name, weights_name
 from fairlead_operator.claims import Claims
 from fairlead_operator.cluster import Cluster
+from fairlead_operator.draining import leaving_since
 from fairlead_operator.facts import Facts
 from fairlead_operator.gateways import Gateways
 from fairlead_operator.kinds import EVENT, JOB, POD, RAY_SERVICE, VOLUME_CLAIM
 from fairlead_operator.observed import Json, Observed
+from fairlead_operator.weights import WEIGHTS_LABELS
 
 WORTH_A_LOOK = 5
 """Objects of one model whose warnings are read; those of more would say the same."""
@@ -48,7 +50,10 @@ class Eye:
             job=job,
             volume_claim=volume_claim,
             gateways=self.gateways.views((namespace, name)),
-            facts=await self.facts.of(name, living),
+            all_gateways_answer=self.gateways.is_complete,
+            leaving_since=leaving_since(deployment),
+            facts=await self.facts.of(name, [pod for pod in living if not _fetches(pod)]),
+            fetching=await self.facts.of(name, [pod for pod in living if _fetches(pod)]),
             rivals=self.claims.rivals(deployment),
         )
 
@@ -68,6 +73,12 @@ class Eye:
             )
         )
         return tuple(event for events in found for event in events)
+
+
+def _fetches(pod: Json) -> bool:
+    """Return whether a pod is of the job that fetches weights."""
+    labels = pod["metadata"]["labels"]
+    return all(labels.get(name) == value for name, value in WEIGHTS_LABELS.items())
 
 
 def _uid(item: Json) -> str:

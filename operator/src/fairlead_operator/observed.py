@@ -71,8 +71,17 @@ class Observed:
     gateways: tuple[GatewayView, ...] = ()
     """One per gateway that answers."""
 
+    all_gateways_answer: bool = True
+    """Whether every gateway that is known of does; one that does not may have requests under way."""
+
+    leaving_since: datetime | None = None
+    """When the model was deleted, or was found to be suspended; None where it is neither."""
+
     facts: tuple[ReplicaFacts, ...] = ()
-    """What replicas and the weights job say of themselves."""
+    """What replicas say of themselves."""
+
+    fetching: tuple[ReplicaFacts, ...] = ()
+    """What the weights job says of itself."""
 
     rivals: tuple[Claim, ...] = ()
     """The claims of every other ModelDeployment that claims one of the same names."""

@@ -6,12 +6,12 @@ same look at the world gives the same plan, so the operator may be killed at any
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 from fairlead_contract.modeldeployment import ModelDeployment
 from fairlead_contract.names import ROLLOUT_ANNOTATION
 from fairlead_contract.yaml_documents import Json
 from fairlead_operator.choices import Choice, choices_of
+from fairlead_operator.draining import is_drained
 from fairlead_operator.manifests import rayservice
 from fairlead_operator.manifests.disruption import disruption_budget
 from fairlead_operator.manifests.metadata import is_ours, owned
@@ -24,9 +24,6 @@ from fairlead_operator.refusals import Refusal, refusal_of
 from fairlead_operator.surroundings import Surroundings
 from fairlead_operator.templates import CURRENT_TEMPLATE, TEMPLATES
 from fairlead_operator.weights import plan_weights
-
-_CLOSED = ("draining", "suspended")
-"""States in which a gateway sends a model nothing new."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +49,9 @@ class Plan:
     finalizer: bool = True
     """Whether the ModelDeployment must not vanish yet."""
 
+    draining: bool = False
+    """Whether what is to go stays until its last requests have been answered."""
+
     template: str | None = None
     """The version of the pod templates; None where no pods are planned."""
 
@@ -74,12 +74,11 @@ def plan(
         surroundings: What the operator was given when it started.
     """
     if "deletionTimestamp" in metadata:
-        return _farewell(metadata, observed, surroundings)
+        return farewell(metadata, observed, surroundings)
     if refusal := refusal_of(deployment, metadata, observed, surroundings):
         return Plan(refusal=refusal)  # what runs by an earlier spec goes on
     if deployment.spec.suspend:
-        resting = _resting(deployment, metadata, surroundings)
-        return Plan(apply=resting, delete=_ended(metadata, observed) if not _is_busy(observed) else ())
+        return _rest(deployment, metadata, observed, surroundings)
     return _running(deployment, metadata, observed, surroundings)
 
 
@@ -137,18 +136,20 @@ def _resting(deployment: ModelDeployment, metadata: Mapping[str, Json], surround
     )
 
 
-def _farewell(metadata: Mapping[str, Json], observed: Observed, surroundings: Surroundings) -> Plan:
+def farewell(metadata: Mapping[str, Json], observed: Observed, surroundings: Surroundings) -> Plan:
     """Let streams end, as long as the longest may take; what else the model owns goes with it."""
-    since = datetime.fromisoformat(metadata["deletionTimestamp"])
-    patience = timedelta(seconds=surroundings.settings.longest_stream_s)
-    unaware = any(view.generation is not None and view.state not in _CLOSED for view in observed.gateways)
-    if (unaware or _is_busy(observed)) and observed.at < since + patience:
-        return Plan()
+    if not is_drained(observed, longest_s=surroundings.settings.longest_stream_s):
+        return Plan(draining=True)
     return Plan(delete=_ended(metadata, observed), finalizer=False)
 
 
-def _is_busy(observed: Observed) -> bool:
-    return any(view.running for view in observed.gateways)
+def _rest(
+    deployment: ModelDeployment, metadata: Mapping[str, Json], observed: Observed, surroundings: Surroundings
+) -> Plan:
+    """Keep what runs nothing; what runs goes when the streams have ended."""
+    draining = not is_drained(observed, longest_s=surroundings.settings.longest_stream_s)
+    resting = _resting(deployment, metadata, surroundings)
+    return Plan(apply=resting, delete=() if draining else _ended(metadata, observed), draining=draining)
 
 
 def _is_leaving(found: Json | None) -> bool:

@@ -12,6 +12,8 @@ class Trouble(StrEnum):
     KUBERAY_MISSING = "KubeRayMissing"
     INVALID_SPEC = "InvalidSpec"
     NAME_TAKEN = "NameTaken"
+    UNKNOWN_ACCELERATOR = "UnknownAccelerator"
+    INVALID_SOURCE = "InvalidSource"
     NAME_OCCUPIED = "NameOccupied"
     APPLY_REFUSED = "ApplyRefused"
     QUOTA_EXCEEDED = "QuotaExceeded"

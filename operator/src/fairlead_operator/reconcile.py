@@ -23,13 +23,12 @@ from fairlead_operator.claims import identity_of
 from fairlead_operator.cluster import Cluster
 from fairlead_operator.conditions import ACCEPTED, PROGRESSING, READY, Case, judge, refused_status
 from fairlead_operator.diagnosis import Problem
-from fairlead_operator.draining import decided_at, is_drained
 from fairlead_operator.kinds import EVENT, MODEL_DEPLOYMENT, RAY_SERVICE, Kind, child_kind
 from fairlead_operator.metrics import OperatorMetrics
 from fairlead_operator.observe import Eye
 from fairlead_operator.observed import Identity, Json, Observed
 from fairlead_operator.ownership import is_applied
-from fairlead_operator.plan import Plan, plan
+from fairlead_operator.plan import Plan, farewell, plan
 from fairlead_operator.progress import Meter
 from fairlead_operator.reasons import Trouble
 from fairlead_operator.surroundings import Surroundings
@@ -66,10 +65,8 @@ class Reconciler:
             httpx2.HTTPError: The API server does not answer or refuses; to be tried again.
         """
         started_s = time.monotonic()
-        namespace, name = identity
-        found = await self.cluster.get(MODEL_DEPLOYMENT, namespace, name)
         try:
-            delay_s = await self._reconcile(found) if found else self._forget(identity)
+            delay_s = await self._look(identity)
         except Exception as error:
             self.metrics.reconciles.labels("error").inc()
             self.metrics.errors.labels(type(error).__name__).inc()
@@ -79,7 +76,16 @@ class Reconciler:
         self.metrics.reconciles.labels("ok").inc()
         return delay_s
 
+    async def _look(self, identity: Identity) -> float | None:
+        namespace, name = identity
+        found = await self.cluster.get(MODEL_DEPLOYMENT, namespace, name)
+        delay_s = await self._reconcile(found) if found else None
+        if delay_s is None:
+            self._forget(identity)
+        return delay_s
+
     async def _reconcile(self, found: Json) -> float | None:
+        """Return the seconds after which to look again, or None where the ModelDeployment has been let go."""
         try:
             deployment = parse_manifest(_manifest(found), where=found["metadata"]["name"])
         except ManifestError as error:
@@ -88,29 +94,23 @@ class Reconciler:
         if observed.has_kuberay:
             self.kuberay_came()
         planned = plan(deployment, metadata=found["metadata"], observed=observed, surroundings=self.surroundings)
-        leaving = deployment.spec.suspend or _is_deleted(found)
-        is_draining = leaving and not self._is_drained(found, observed)
         refused = None
         try:
-            if await self._bring_about(found, planned, observed, is_draining=is_draining):
-                return self._forget(identity_of(found))
+            if await self._bring_about(found, planned, observed):
+                return None
         except _Refused as refusal:
             refused = refusal.problem
-        status = self._judge(found, deployment, observed, planned, is_draining=is_draining, refused=refused)
+        status = self._judge(found, deployment, observed, planned, refused)
         await self._tell(found, status)
-        return DRAINING_S if is_draining else _next_look_s(status)
+        return DRAINING_S if planned.draining else _next_look_s(status)
 
     async def _refuse(self, found: Json, error: ManifestError) -> float | None:
         """Leave everything as it is, and say what is wrong with the manifest; deleting it is still possible."""
         previous = found.get("status", {})
         if _is_deleted(found):
             observed = await self.eye.observe(found)
-            if not self._is_drained(found, observed):
-                return DRAINING_S
-            if observed.rayservice:
-                await self.cluster.delete(RAY_SERVICE, observed.rayservice)
-            await self._set_finalizer(found, is_wanted=False)
-            return self._forget(identity_of(found))
+            planned = farewell(found["metadata"], observed, self.surroundings)
+            return None if await self._bring_about(found, planned, observed) else DRAINING_S
         message = "; ".join(str(mistake) for mistake in error.mistakes)
         status = refused_status(
             Problem(Trouble.INVALID_SPEC, " ".join(message.split())[:1000]),
@@ -123,22 +123,12 @@ class Reconciler:
         await self._tell(found, status)
         return RESYNC_S
 
-    def _is_drained(self, found: Json, observed: Observed) -> bool:
-        return is_drained(
-            observed,
-            all_answer=self.eye.gateways.is_complete,
-            since=decided_at(found["metadata"], found.get("status", {}), observed.at),
-            longest_s=self.surroundings.settings.longest_stream_s,
-        )
-
-    async def _bring_about(self, found: Json, planned: Plan, observed: Observed, *, is_draining: bool) -> bool:
+    async def _bring_about(self, found: Json, planned: Plan, observed: Observed) -> bool:
         """Do what is planned, and return whether the ModelDeployment has been let go.
 
         Raises:
             _Refused: The API server does not take something, or someone else's object is in its place.
         """
-        if is_draining:
-            return False
         if not _is_deleted(found):
             found = await self._set_finalizer(found, is_wanted=planned.finalizer)
         await self._apply(found, planned, observed)
@@ -162,12 +152,11 @@ class Reconciler:
         return found
 
     async def _apply(self, found: Json, planned: Plan, observed: Observed) -> None:
-        wanted = [each for each in planned.apply if observed.has_kuberay or each["kind"] != RAY_SERVICE.name]
-        kinds = [child_kind(each["apiVersion"], each["kind"]) for each in wanted]
+        kinds = [child_kind(each["apiVersion"], each["kind"]) for each in planned.apply]
         lives = await asyncio.gather(
-            *(self._live(kind, each, observed) for kind, each in zip(kinds, wanted, strict=True))
+            *(self._live(kind, each, observed) for kind, each in zip(kinds, planned.apply, strict=True))
         )
-        for kind, each, live in zip(kinds, wanted, lives, strict=True):
+        for kind, each, live in zip(kinds, planned.apply, lives, strict=True):
             if live is not None:
                 _check_owner(kind, live, found)
                 if "deletionTimestamp" in live["metadata"] or is_applied(live, each, FIELD_MANAGER):
@@ -195,11 +184,9 @@ class Reconciler:
         deployment: ModelDeployment,
         observed: Observed,
         planned: Plan,
-        *,
-        is_draining: bool,
         refused: Problem | None,
     ) -> Status:
-        progress = self._meter.read(identity_of(found), observed.facts, time.monotonic())
+        progress = self._meter.read(identity_of(found), (*observed.facts, *observed.fetching), time.monotonic())
         case = Case(
             deployment=deployment,
             metadata=found["metadata"],
@@ -207,7 +194,6 @@ class Reconciler:
             plan=planned,
             settings=self.surroundings.settings,
             progress=progress,
-            is_draining=is_draining,
             refused=refused,
         )
         return judge(case, found.get("status", {}))

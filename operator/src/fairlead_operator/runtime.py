@@ -22,6 +22,8 @@ from fairlead_operator.reconcile import Reconciler
 from fairlead_operator.surroundings import Surroundings
 from fairlead_operator.workqueue import WorkQueue
 
+LOOK_FOR_KIND_EVERY_S = 5.0
+
 _log = structlog.get_logger()
 
 
@@ -60,6 +62,7 @@ async def open_runtime(
     async with httpx2.AsyncClient(trust_env=False) as http:
         try:
             namespaces = settings.namespaces or (EVERYWHERE,)
+            await _until_known(cluster, namespaces[0])
             for namespace in namespaces:
                 for found in await cluster.find(MODEL_DEPLOYMENT, namespace):
                     claims.note(found)
@@ -83,3 +86,10 @@ async def open_runtime(
             yield Runtime(cluster, gateways, claims, queue, reconciler, Handlers(claims, add), again)
         finally:
             await cluster.close()
+
+
+async def _until_known(cluster: Cluster, namespace: str) -> None:
+    """Wait until the API server knows ModelDeployments, since kopf finds no kinds that come later."""
+    while not await cluster.knows(MODEL_DEPLOYMENT, namespace):
+        _log.error("the API server does not know ModelDeployments: install the chart fairlead-crds")
+        await asyncio.sleep(LOOK_FOR_KIND_EVERY_S)

@@ -20,9 +20,11 @@ PODS = "api/v1", "pods"
 SECRETS = "api/v1", "secrets"
 EVENTS = "api/v1", "events"
 JOBS = "apis/batch/v1", "jobs"
+CLAIMS = "api/v1", "persistentvolumeclaims"
 POLICIES = "apis/networking.k8s.io/v1", "networkpolicies"
 BUDGETS = "apis/policy/v1", "poddisruptionbudgets"
 
+APPLY_PATCH = {"content-type": "application/apply-patch+yaml"}
 MERGE_PATCH = {"content-type": "application/merge-patch+json"}
 
 _numbers = itertools.count(1)
@@ -66,6 +68,14 @@ class World:
         assert answer.is_success, answer.text
         return _json(answer)
 
+    async def apply(self, path: Path, item: Json, manager: str) -> Json:
+        """Apply an object as a manager of fields."""
+        address = self._address(path, item["metadata"]["name"])
+        query = {"fieldManager": manager, "force": "true"}
+        answer = await self.client.patch(address, params=query, json=item, headers=APPLY_PATCH)
+        assert answer.is_success, answer.text
+        return _json(answer)
+
     async def delete(self, path: Path, name: str) -> None:
         answer = await self.client.delete(self._address(path, name))
         assert answer.is_success, answer.text
@@ -87,7 +97,13 @@ class World:
         return next((each for each in conditions if each["type"] == type_), {})
 
     async def serve(
-        self, name: str = "demo", *, status: str = "RUNNING", message: str = "", pending: bool = False
+        self,
+        name: str = "demo",
+        *,
+        status: str = "RUNNING",
+        message: str = "",
+        failure: str = "",
+        pending: bool = False,
     ) -> None:
         """Let KubeRay report what Ray Serve says of a model's application.
 
@@ -95,19 +111,49 @@ class World:
             name: Of the RayService.
             status: Serve's word for the application.
             message: What Serve says of its deployment.
+            failure: Why KubeRay cannot make pods.
             pending: Whether a second cluster is being built beside the first.
         """
         found = await self.get(RAY_SERVICES, name)
         assert found is not None
         replica = {"status": "HEALTHY" if status == "RUNNING" else "UPDATING", "message": message}
-        told = {
+        told: Json = {
             "rayClusterName": f"{name}-first",
             "applicationStatuses": {name: {"status": status, "serveDeploymentStatuses": {"replica": replica}}},
         }
+        if failure:
+            condition = {
+                "type": "ReplicaFailure",
+                "status": "True",
+                "reason": "FailedCreatePod",
+                "message": failure,
+                "lastTransitionTime": "2026-01-01T00:00:00Z",
+            }
+            told["rayClusterStatus"] = {"conditions": [condition]}
         body: Json = {"observedGeneration": found["metadata"]["generation"], "activeServiceStatus": told}
         if pending:
             body["pendingServiceStatus"] = {"rayClusterName": f"{name}-second"}
         await self.change(RAY_SERVICES, name, {"status": body}, subresource="status")
+
+    async def warn(self, about: Json, reason: str, message: str) -> None:
+        """Say an event of warning about an object."""
+        metadata = about["metadata"]
+        involved = {
+            "kind": about["kind"],
+            "namespace": self.namespace,
+            "name": metadata["name"],
+            "uid": metadata["uid"],
+        }
+        event = {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"generateName": "warning-"},
+            "involvedObject": involved,
+            "type": "Warning",
+            "reason": reason,
+            "message": message,
+        }
+        await self.create(EVENTS, event)
 
     async def pod(
         self, name: str, status: Json, *, model: str = "demo", cluster: str = "", image: str = "image"
