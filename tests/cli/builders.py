@@ -4,12 +4,12 @@ import os
 from typing import Any
 
 from fairlead_cli.applied import Applied
-from fairlead_cli.facts import ReplicaFacts
 from fairlead_cli.observed import Observed
 from fairlead_cli.platform import Platform, Service, ServiceState
 from fairlead_cli.ports import Ports
 from fairlead_cli.processes import ProcessId, identify
 from fairlead_contract.modeldeployment import ModelDeployment
+from fairlead_contract.replica_facts import ReplicaFacts
 
 PORTS = Ports(**{name: 20_000 + number for number, name in enumerate(Ports.model_fields)})
 

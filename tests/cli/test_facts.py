@@ -1,6 +1,7 @@
 """What replicas say of themselves on Ray's metrics port."""
 
-from fairlead_cli.facts import ReplicaFacts, parse_facts, scrape_facts
+from fairlead_cli.facts import scrape_facts
+from fairlead_contract.replica_facts import ReplicaFacts, parse_facts
 
 EXPOSITION = """\
 # HELP ray_fairlead_replica_phase x

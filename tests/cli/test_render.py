@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from fairlead_cli.facts import ReplicaFacts
 from fairlead_cli.invocation import own_command
 from fairlead_cli.observed import Observed
 from fairlead_cli.render import progress_view, status_json, status_view
 from fairlead_cli.status import ModelStatus, Phase, model_rows
 from fairlead_cli.welcome import welcome
+from fairlead_contract.replica_facts import ReplicaFacts
 from tests.cli.builders import application, applied, observed, platform, service
 
 RANKS: dict[str, tuple[ReplicaFacts, ...]] = {

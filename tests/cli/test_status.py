@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from fairlead_cli.facts import ReplicaFacts
 from fairlead_cli.status import ModelStatus, Phase, model_rows
+from fairlead_contract.replica_facts import ReplicaFacts
 from tests.cli.builders import application, applied, observed, platform, service
 
 LOADING = {"demo": (ReplicaFacts("r1", "loading"),)}

@@ -7,8 +7,8 @@ import os
 import secrets
 import ssl
 import subprocess
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +44,14 @@ class ControlPlane:
         trust = ssl.create_default_context(cafile=str(self.folder / "ca.pem"))
         headers = {"authorization": f"Bearer {self.token}"}
         with httpx2.Client(base_url=self.address, verify=trust, headers=headers, timeout=30) as client:
+            yield client
+
+    @asynccontextmanager
+    async def async_client(self) -> AsyncIterator[httpx2.AsyncClient]:
+        """Open an asynchronous HTTP client of the administrator."""
+        trust = ssl.create_default_context(cafile=str(self.folder / "ca.pem"))
+        headers = {"authorization": f"Bearer {self.token}"}
+        async with httpx2.AsyncClient(base_url=self.address, verify=trust, headers=headers, timeout=30) as client:
             yield client
 
     def kubectl(self, *arguments: str) -> str:

@@ -6,12 +6,13 @@ from typing import Any
 
 from fairlead_cli.applied import Applied, read_applied
 from fairlead_cli.deploy import serve_api
-from fairlead_cli.facts import ReplicaFacts, scrape_facts
+from fairlead_cli.facts import scrape_facts
 from fairlead_cli.home import Home
 from fairlead_cli.platform import Platform, read_platform
 from fairlead_cli.processes import platform_processes
 from fairlead_cli.services import RAY
 from fairlead_contract.errors import FairleadError
+from fairlead_contract.replica_facts import ReplicaFacts
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,13 @@ from enum import StrEnum
 from typing import Any
 
 from fairlead_cli.applied import Applied
-from fairlead_cli.cause import root_cause
-from fairlead_cli.facts import ReplicaFacts
 from fairlead_cli.observed import Observed
 from fairlead_cli.platform import Platform
 from fairlead_cli.services import GATEWAY, RAY
+from fairlead_contract.cause import root_cause
 from fairlead_contract.modeldeployment import Task
 from fairlead_contract.names import REPLICA_DEPLOYMENT, application_name
+from fairlead_contract.replica_facts import ReplicaFacts
 
 
 class Phase(StrEnum):

@@ -57,6 +57,14 @@ class EngineFacts(_Observed):
     max_model_len: Count | None = Field(default=None, description="Tokens that one request may hold, answer included.")
 
 
+class Choice(_Observed):
+    """Something that the manifest left open."""
+
+    what: str = Field(min_length=1, max_length=64, description="Such as tensor parallelism.")
+    taken: str = Field(max_length=256, description="What was chosen.")
+    why: str = Field(max_length=512, description="In one sentence.")
+
+
 class Status(_Observed):
     """What was last seen of the model."""
 
@@ -71,6 +79,15 @@ class Status(_Observed):
     gpus: Count | None = Field(default=None, description="GPUs that the replicas hold together.")
     progress: Progress | None = None
     engine: EngineFacts | None = None
+    choices: tuple[Choice, ...] = Field(
+        default=(),
+        max_length=32,
+        description="What was chosen for the model where the manifest leaves it open, and why.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["what"]},
+    )
+    last_error: str | None = Field(
+        default=None, max_length=1024, description="What is wrong now and what to change, in one line."
+    )
     conditions: tuple[Condition, ...] = Field(
         default=(),
         max_length=16,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fairlead_cli.cause import root_cause
+from fairlead_contract.cause import root_cause
 
 FAILED_START = """\
 The deployment failed to start 3 times in a row. See controller logs for details. Error:
