@@ -75,11 +75,16 @@ class Client:
 
     def get(self, path: str, *, tenant: str | None = "first") -> dict[str, Any]:
         """Ask for a document."""
-        return self._order({"path": path, "token": self._credential(tenant)})
+        return self._order({"path": path, "token": self._credential(tenant)})[0]
 
     def chat(self, *, tenant: str | None = "first", stream: bool = True, max_tokens: int = 16) -> dict[str, Any]:
         """Ask the model one question."""
-        return self._order(self._question(tenant, stream=stream, max_tokens=max_tokens))
+        return self._order(self._question(tenant, stream=stream, max_tokens=max_tokens))[0]
+
+    def statuses(self, times: int, *, tenant: str) -> list[int]:
+        """Ask again and again without a pause, and return the statuses."""
+        said = self._order(self._question(tenant, stream=False, max_tokens=2) | {"times": times})
+        return [answer["status"] for answer in said]
 
     @contextmanager
     def load(self, *, parallel: int, max_tokens: int = 64) -> Iterator[list[Load]]:
@@ -114,8 +119,8 @@ class Client:
         }
         return {"path": "/v1/chat/completions", "token": self._credential(tenant), "body": body}
 
-    def _order(self, order: Mapping[str, Any]) -> dict[str, Any]:
-        said: dict[str, Any] = json.loads(
+    def _order(self, order: Mapping[str, Any]) -> list[dict[str, Any]]:
+        said: list[dict[str, Any]] = json.loads(
             self.cluster.kubectl(*self._command[1:], given=self._line(order), timeout_s=ENDING_S)
         )
         return said
@@ -126,4 +131,4 @@ class Client:
         return [self.cluster.kubectl_program, "exec", "-i", POD, "-n", self.namespace, "--", "python", inside]
 
     def _line(self, order: Mapping[str, Any]) -> str:
-        return json.dumps({"url": self.url, **order}) + "\n"
+        return json.dumps({"url": self.url, "times": 1, **order}) + "\n"

@@ -1,7 +1,7 @@
 """Runs in a pod: asks the gateway as clients within the cluster do, and prints as JSON what came.
 
-The first line of standard input says what to do, as JSON: `url`, `token`, `path`, `body`, and for load how many ask at
-a time (`parallel`). Load goes on until standard input ends.
+The first line of standard input says what to do, as JSON: `url`, `token`, `path`, `body`, and either how often to ask
+(`times`) or how many ask at a time (`parallel`), which goes on until standard input ends.
 """
 
 import json
@@ -21,7 +21,7 @@ def main() -> None:
     order = json.loads(sys.stdin.readline())
     headers = {"authorization": f"Bearer {order['token']}"} if order["token"] else {}
     with httpx2.Client(base_url=order["url"], headers=headers, timeout=ENOUGH_S) as client:
-        said = load(client, order) if order.get("parallel") else ask(client, order)
+        said = load(client, order) if order.get("parallel") else [ask(client, order) for _ in range(order["times"])]
     sys.stdout.write(json.dumps(said))
 
 
