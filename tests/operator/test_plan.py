@@ -15,7 +15,6 @@ from tests.operator.worlds import (
     UID,
     ago,
     found,
-    gateway,
     kinds,
     model,
     planned,
@@ -456,37 +455,18 @@ ROWS = [
         lambda it: kinds(it) == RESTING and it.delete == (RAY_SERVICE,) and it.finalizer,
     ),
     Row(
+        "A model that is refused can be suspended still.",
+        lambda: planned(model(suspend=True, resources={"accelerator": "nvidia-l5"}), RUNS),
+        lambda it: it.delete == (RAY_SERVICE,) and it.refusal is not None,
+    ),
+    Row(
         "A suspended model that runs no longer is left alone.",
         lambda: planned(SUSPENDED),
         lambda it: kinds(it) == RESTING and not it.delete,
     ),
     Row(
-        "Suspending lets the streams that are running end.",
-        lambda: planned(SUSPENDED, replace(RUNS, gateways=(gateway("suspended", running=1),))),
-        lambda it: not it.delete,
-    ),
-    Row(
-        "A deleted model is kept while a gateway has streams of it.",
-        lambda: planned(model(), replace(RUNS, gateways=(gateway("draining"), gateway("draining", 1))), **LEAVING),
-        lambda it: it.finalizer and not it.delete and not it.apply,
-    ),
-    Row(
-        "A deleted model is kept while a gateway has not heard of it.",
-        lambda: planned(model(), replace(RUNS, gateways=(gateway("routed"),)), **LEAVING),
-        lambda it: it.finalizer and not it.delete,
-    ),
-    Row(
-        "A deleted model goes when its last stream has ended.",
-        lambda: planned(model(), replace(RUNS, gateways=(gateway("draining"),)), **LEAVING),
-        lambda it: not it.finalizer and it.delete == (RAY_SERVICE,),
-    ),
-    Row(
-        "A deleted model goes after the longest time that a stream may take, whatever gateways say.",
-        lambda: planned(
-            model(),
-            replace(RUNS, gateways=(gateway("routed", 3),)),
-            deletionTimestamp=ago(SETTINGS.longest_stream_s + 1),
-        ),
+        "A deleted model goes with its RayService.",
+        lambda: planned(model(), RUNS, **LEAVING),
         lambda it: not it.finalizer and it.delete == (RAY_SERVICE,),
     ),
     Row(

@@ -8,7 +8,7 @@ from typing import Any
 
 from fairlead_contract.manifest import parse_manifest
 from fairlead_contract.modeldeployment import ModelDeployment
-from fairlead_operator.observed import GatewayView, Observed
+from fairlead_operator.observed import Observed
 from fairlead_operator.plan import Plan, plan
 from fairlead_operator.settings import Settings
 from fairlead_operator.surroundings import Surroundings
@@ -74,10 +74,6 @@ def seen(of: Plan, **changes: Any) -> Observed:
     """Return the world after a plan was brought about, as the API server would show it."""
     served = [copy.deepcopy(each) for each in of.apply if each["kind"] == "RayService"]
     return replace(OBSERVED, **({"rayservice": served[0] if served else None} | changes))
-
-
-def gateway(state: str, running: int = 0) -> GatewayView:
-    return GatewayView("http://10.0.0.1:9090", generation=1, state=state, running=running)
 
 
 def ago(seconds: int) -> str:

@@ -1,12 +1,12 @@
 """What should be there for one ModelDeployment, given all that was seen. Pure.
 
 `plan` is the operator's whole intent: what it applies, what it deletes, and whether the ModelDeployment may go. The
-same look at the world gives the same plan, so the operator may be killed at any step and starts where it was.
+same look at the world gives the same plan, so the operator may be killed at any step and starts where it was. What is
+to end may have requests under way: whoever brings a plan about lets them be answered first.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 from fairlead_contract.modeldeployment import ModelDeployment
 from fairlead_contract.names import ROLLOUT_ANNOTATION
@@ -24,9 +24,6 @@ from fairlead_operator.refusals import Refusal, refusal_of
 from fairlead_operator.surroundings import Surroundings
 from fairlead_operator.templates import CURRENT_TEMPLATE, TEMPLATES
 from fairlead_operator.weights import plan_weights
-
-_CLOSED = ("draining", "suspended")
-"""States in which a gateway sends a model nothing new."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +71,13 @@ def plan(
         surroundings: What the operator was given when it started.
     """
     if "deletionTimestamp" in metadata:
-        return _farewell(metadata, observed, surroundings)
-    if refusal := refusal_of(deployment, metadata, observed, surroundings):
-        return Plan(refusal=refusal)  # what runs by an earlier spec goes on
+        return Plan(delete=_ended(metadata, observed), finalizer=False)  # what else the model owns goes with it
+    refusal = refusal_of(deployment, metadata, observed, surroundings)
     if deployment.spec.suspend:
         resting = _resting(deployment, metadata, surroundings)
-        return Plan(apply=resting, delete=_ended(metadata, observed) if not _is_busy(observed) else ())
+        return Plan(apply=resting, delete=_ended(metadata, observed), refusal=refusal)
+    if refusal:
+        return Plan(refusal=refusal)  # what runs by an earlier spec goes on
     return _running(deployment, metadata, observed, surroundings)
 
 
@@ -135,20 +133,6 @@ def _resting(deployment: ModelDeployment, metadata: Mapping[str, Json], surround
         head_network_policy(deployment, metadata, surroundings.settings),
         disruption_budget(deployment, metadata),
     )
-
-
-def _farewell(metadata: Mapping[str, Json], observed: Observed, surroundings: Surroundings) -> Plan:
-    """Let streams end, as long as the longest may take; what else the model owns goes with it."""
-    since = datetime.fromisoformat(metadata["deletionTimestamp"])
-    patience = timedelta(seconds=surroundings.settings.longest_stream_s)
-    unaware = any(view.generation is not None and view.state not in _CLOSED for view in observed.gateways)
-    if (unaware or _is_busy(observed)) and observed.at < since + patience:
-        return Plan()
-    return Plan(delete=_ended(metadata, observed), finalizer=False)
-
-
-def _is_busy(observed: Observed) -> bool:
-    return any(view.running for view in observed.gateways)
 
 
 def _is_leaving(found: Json | None) -> bool:
