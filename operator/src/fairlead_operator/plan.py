@@ -88,7 +88,7 @@ def _running(
     chosen, cluster = _rendered(deployment, before, surroundings)
     held = chosen.settings.instead_of(surroundings)
     weights = plan_weights(deployment, settings=held.settings, job=observed.job, claim=observed.volume_claim)
-    objects = [*_resting(deployment, metadata, surroundings)]
+    objects = [*_resting(deployment, metadata, held)]
     objects += [owned(each, deployment, metadata) for each in weights.apply]
     may_start = weights.cached and observed.has_kuberay and not _is_leaving(observed.rayservice)
     if may_start:
@@ -115,7 +115,8 @@ def _rendered(
     those asks for another cluster: then it may as well be made of the present ones.
     """
     rollout = deployment.metadata.annotations.get(ROLLOUT_ANNOTATION, "")
-    if before and before.rollout == rollout and before.template in TEMPLATES and before.settings.know(deployment):
+    is_kept = before is not None and rollout in ("", before.rollout)
+    if before and is_kept and before.template in TEMPLATES and before.settings.know(deployment):
         cluster = TEMPLATES[before.template](deployment, before.settings.instead_of(surroundings))
         if fingerprint(cluster) == before.cluster:
             return before, cluster
