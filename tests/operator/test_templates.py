@@ -140,7 +140,7 @@ def test_what_needs_another_cluster_gets_the_present_templates(changed: dict[str
 
 
 def test_a_rollout_moves_pods_once() -> None:
-    """A new value of the annotation moves pods to the present templates; the same value, or none, moves nothing more."""
+    """A new value of the annotation moves pods to the present templates; the same, or none, moves nothing more."""
     asked = model(annotations={ROLLOUT_ANNOTATION: "2026-01"})
 
     moved = planned(asked, made_by("v1", model()), surroundings=OTHER_RELEASE)
