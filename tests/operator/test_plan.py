@@ -28,6 +28,8 @@ GPU = {"accelerator": "nvidia-h100-80gb", "cpu": 16, "memory": "200Gi"}
 RUNS = seen(planned(model()))
 SUSPENDED = model(suspend=True)
 LEAVING = {"deletionTimestamp": ago(10)}
+_RUNNING = found(planned(model()), "RayService")
+LEAVING_RAY_SERVICE = _RUNNING | {"metadata": _RUNNING["metadata"] | LEAVING}
 
 
 def cluster(of: Plan) -> dict[str, Any]:
@@ -477,13 +479,7 @@ ROWS = [
     ),
     Row(
         "A RayService that is leaving is not written to.",
-        lambda: planned(
-            model(),
-            replace(
-                RUNS,
-                rayservice={**RUNS.rayservice, "metadata": RUNS.rayservice["metadata"] | {"deletionTimestamp": ago(1)}},
-            ),
-        ),
+        lambda: planned(model(), replace(OBSERVED, rayservice=LEAVING_RAY_SERVICE)),
         lambda it: kinds(it) == RESTING,
     ),
     Row(
