@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from fairlead_operator.observed import Claim
+from fairlead_operator.observed import Claim, Observed
 from fairlead_operator.plan import Plan, Ref
 from tests.operator.worlds import (
     OBSERVED,
@@ -27,7 +27,7 @@ RAY_SERVICE = Ref("ray.io/v1", "RayService", "team-a", "demo")
 GPU = {"accelerator": "nvidia-h100-80gb", "cpu": 16, "memory": "200Gi"}
 RUNS = seen(planned(model()))
 SUSPENDED = model(suspend=True)
-LEAVING = {"deletionTimestamp": ago(10)}
+LEAVING: dict[str, Any] = {"deletionTimestamp": ago(10)}
 _RUNNING = found(planned(model()), "RayService")
 LEAVING_RAY_SERVICE = _RUNNING | {"metadata": _RUNNING["metadata"] | LEAVING}
 
@@ -75,12 +75,15 @@ def replica(of: Plan) -> dict[str, Any]:
     return deployment
 
 
-def with_job(**status: Any) -> Any:
+def with_job(**status: Any) -> Observed:
     """Return a world in which the weights of the model are fetched into a volume claim."""
+    return replace(OBSERVED, **weights(**status))
+
+
+def weights(**status: Any) -> dict[str, Any]:
+    """Return the claim, and the job at some point, as they are seen."""
     first = planned(model(), surroundings=CLAIMED)
-    return replace(
-        OBSERVED, job=found(first, "Job") | {"status": status}, volume_claim=found(first, "PersistentVolumeClaim")
-    )
+    return {"job": found(first, "Job") | {"status": status}, "volume_claim": found(first, "PersistentVolumeClaim")}
 
 
 CLAIMED = settings(weights=SETTINGS.weights.model_copy(update={"kind": "pvc"}))
@@ -274,7 +277,7 @@ ROWS = [
         "While other weights are fetched, what runs goes on.",
         lambda: planned(
             model(model={"source": "hf://fairlead/other"}),
-            replace(with_job(**FETCHED), rayservice=RUNS.rayservice),
+            seen(planned(model(), with_job(**FETCHED), surroundings=CLAIMED), **weights(**FETCHED)),
             surroundings=CLAIMED,
         ),
         lambda it: (
