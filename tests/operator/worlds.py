@@ -8,7 +8,7 @@ from typing import Any
 
 from fairlead_contract.manifest import parse_manifest
 from fairlead_contract.modeldeployment import ModelDeployment
-from fairlead_operator.observed import GatewayView, Observed
+from fairlead_operator.observed import Observed
 from fairlead_operator.plan import Plan, plan
 from fairlead_operator.settings import Settings
 from fairlead_operator.surroundings import Surroundings
@@ -62,6 +62,7 @@ def planned(
 
 def found(of: Plan, kind: str, name: str | None = None) -> dict[str, Any]:
     """Return the one object of a kind that is applied."""
+    one: dict[str, Any]
     [one] = [each for each in of.apply if each["kind"] == kind and name in (None, each["metadata"]["name"])]
     return one
 
@@ -73,11 +74,8 @@ def kinds(of: Plan) -> list[str]:
 def seen(of: Plan, **changes: Any) -> Observed:
     """Return the world after a plan was brought about, as the API server would show it."""
     served = [copy.deepcopy(each) for each in of.apply if each["kind"] == "RayService"]
-    return replace(OBSERVED, **({"rayservice": served[0] if served else None} | changes))
-
-
-def gateway(state: str, running: int = 0) -> GatewayView:
-    return GatewayView("http://10.0.0.1:9090", generation=1, state=state, running=running)
+    after: dict[str, Any] = {"rayservice": served[0] if served else None, **changes}
+    return replace(OBSERVED, **after)
 
 
 def ago(seconds: int) -> str:
