@@ -17,6 +17,7 @@ from tests.operator.worlds import (
     UID,
     ago,
     found,
+    gateway,
     kinds,
     model,
     planned,

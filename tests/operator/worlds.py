@@ -8,7 +8,7 @@ from typing import Any
 
 from fairlead_contract.manifest import parse_manifest
 from fairlead_contract.modeldeployment import ModelDeployment
-from fairlead_operator.observed import Observed
+from fairlead_operator.observed import GatewayView, Observed
 from fairlead_operator.plan import Plan, plan
 from fairlead_operator.settings import Settings
 from fairlead_operator.surroundings import Surroundings
@@ -76,6 +76,10 @@ def seen(of: Plan, **changes: Any) -> Observed:
     served = [copy.deepcopy(each) for each in of.apply if each["kind"] == "RayService"]
     after: dict[str, Any] = {"rayservice": served[0] if served else None, **changes}
     return replace(OBSERVED, **after)
+
+
+def gateway(state: str, running: int = 0) -> GatewayView:
+    return GatewayView("http://10.0.0.1:9090", generation=1, state=state, running=running)
 
 
 def ago(seconds: int) -> str:

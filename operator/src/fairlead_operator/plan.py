@@ -2,7 +2,7 @@
 
 `plan` is the operator's whole intent: what it applies, what it deletes, and whether the ModelDeployment may go. The
 same look at the world gives the same plan, so the operator may be killed at any step and starts where it was. What is
-to end may have requests under way: whoever brings a plan about lets them be answered first.
+to end stays until its last requests have been answered (`draining`).
 """
 
 from collections.abc import Mapping
