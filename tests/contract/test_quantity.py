@@ -1,6 +1,6 @@
 import pytest
 
-from fairlead_contract.quantity import cpu_cores, memory_bytes
+from fairlead_contract.quantity import cpu_cores, cpu_quantity, memory_bytes, memory_quantity
 
 
 @pytest.mark.parametrize("quantity, cores", [("4", 4.0), ("500m", 0.5), ("1.5", 1.5)])
@@ -20,3 +20,17 @@ def test_not_a_quantity(quantity: str) -> None:
     """A text that is no quantity is refused."""
     with pytest.raises(ValueError, match=quantity or "^$"):
         memory_bytes(quantity)
+
+
+@pytest.mark.parametrize("cores, quantity", [(4.0, "4"), (0.5, "500m"), (1 / 3, "334m"), (0.1 + 0.2, "300m")])
+def test_cores_as_written(cores: float, quantity: str) -> None:
+    """Cores are written in thousandths at most, rounded up."""
+    assert cpu_quantity(cores) == quantity
+
+
+@pytest.mark.parametrize(
+    "size, quantity", [(16 * 2**30, "16Gi"), (2**20, "1Mi"), (3 * 2**10, "3Ki"), (10**9, "1000000000")]
+)
+def test_bytes_as_written(size: int, quantity: str) -> None:
+    """Bytes are written in the largest unit that says them exactly."""
+    assert memory_quantity(size) == quantity

@@ -6,9 +6,8 @@ from fairlead_contract.ray_environment import RayPorts, ray_environment
 def environment(longest_stream_s: int = 600, **options: object) -> dict[str, str]:
     return ray_environment(
         longest_stream_s=longest_stream_s,
-        token_file="/home/auth/ray.token",
         haproxy_folder="/home/haproxy",
-        **options,  # type: ignore[arg-type]  # each test knows its option
+        **({"token_file": "/home/auth/ray.token"} | options),  # type: ignore[arg-type]  # each test knows its option
     )
 
 
@@ -17,6 +16,13 @@ def test_ray_never_runs_open() -> None:
     assert environment()["RAY_AUTH_MODE"] == "token"
     assert environment()["RAY_AUTH_TOKEN_PATH"] == "/home/auth/ray.token"
     assert "RAY_AUTH_TOKEN" not in environment()
+
+
+def test_a_token_that_comes_otherwise() -> None:
+    """Where the environment brings the token itself, Ray is not sent to a file for it, and runs no more open."""
+    chosen = environment(token_file=None)
+    assert chosen["RAY_AUTH_MODE"] == "token"
+    assert "RAY_AUTH_TOKEN_PATH" not in chosen
 
 
 def test_tokens_never_pass_through_a_ray_call() -> None:

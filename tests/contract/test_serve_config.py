@@ -6,7 +6,7 @@ import pytest
 
 from fairlead_contract.manifest import load_path
 from fairlead_contract.modeldeployment import ModelDeployment
-from fairlead_contract.serve_config import RuntimeProfile, revision, serve_application
+from fairlead_contract.serve_config import RuntimeProfile, revision, serve_application, serve_config
 from tests.contract.manifests import deployment
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
@@ -67,14 +67,15 @@ def test_tensor_parallel_on_cpu() -> None:
 
 
 def test_pipeline_over_nodes() -> None:
-    """Pipeline stages on GPUs get one bundle each, on different nodes, and Ray's executor."""
+    """A pipeline over GPUs has a bundle for each of them, packed onto nodes, and Ray's executor."""
     application, replica = rendered(
         deployment(parallelism={"tensor": 8, "pipeline": 2}, resources={"accelerator": "nvidia-h100", "cpu": 8})
     )
 
     assert application["args"]["executor"] == "ray"
-    assert replica["placement_group_bundles"] == [{"CPU": 8.0, "GPU": 8}] * 2
-    assert replica["placement_group_strategy"] == "STRICT_SPREAD"
+    assert replica["placement_group_bundles"] == [{"GPU": 1, "CPU": 1}] + [{"GPU": 1}] * 15
+    assert replica["placement_group_strategy"] == "PACK"
+    assert replica["ray_actor_options"] == {"num_cpus": 1, "num_gpus": 0}
 
 
 def test_fixed_number_of_replicas() -> None:
@@ -83,6 +84,42 @@ def test_fixed_number_of_replicas() -> None:
 
     assert replica["num_replicas"] == 3
     assert "autoscaling_config" not in replica
+
+
+def test_whole_cpus() -> None:
+    """A replica reserves whole CPUs, which is how Ray counts those of a pod."""
+    _, replica = rendered(deployment(resources={"cpu": "1500m"}))
+
+    assert replica["ray_actor_options"]["num_cpus"] == 2
+
+
+def test_a_size_of_its_own() -> None:
+    """Where a manifest leaves the size open, a pod has one all the same, and a machine is the engine's as a whole."""
+    free, _ = rendered(deployment())
+    held, _ = rendered(deployment(), has_limits=True)
+
+    assert not {"OMP_NUM_THREADS", "VLLM_CPU_KVCACHE_SPACE"} & set(free["runtime_env"]["env_vars"])
+    assert held["runtime_env"]["env_vars"]["OMP_NUM_THREADS"] == "2"
+    assert held["runtime_env"]["env_vars"]["VLLM_CPU_KVCACHE_SPACE"] == "2"
+
+
+@pytest.mark.parametrize("percent", [0, 100])
+def test_successors_start_first_where_there_is_room(percent: int) -> None:
+    """Whether an update starts replicas before it stops old ones is the surroundings' to say."""
+    _, replica = rendered(deployment(), max_surge_percent=percent)
+
+    assert replica["max_surge_percent"] == percent
+
+
+def test_everything_serve_takes() -> None:
+    """Applications go to Serve with the place of its proxies."""
+    application = serve_application(deployment(), profile=PROFILE)
+
+    assert serve_config([application], host="0.0.0.0", port=8000, proxies="EveryNode") == {
+        "proxy_location": "EveryNode",
+        "http_options": {"host": "0.0.0.0", "port": 8000},
+        "applications": [application],
+    }
 
 
 def test_scale_to_zero() -> None:

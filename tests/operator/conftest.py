@@ -21,6 +21,16 @@ KUBERAY_CRDS = "KUBERAY_CRDS"
 RAY_SERVICES = "/apis/ray.io/v1/rayservices"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let kopf leave the connections of its watches to the garbage collector when it stops."""
+    mark = pytest.mark.filterwarnings(
+        "ignore:Exception ignored in. <function _SelectorTransport.__del__:pytest.PytestUnraisableExceptionWarning"
+    )
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(mark)
+
+
 @pytest.fixture(scope="session")
 def bare_control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """A running control plane without KubeRay."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from fairlead_operator.observed import Claim
+from fairlead_operator.observed import Claim, Observed
 from fairlead_operator.plan import Plan, Ref
 from tests.operator.worlds import (
     NOW,
@@ -30,7 +30,9 @@ RAY_SERVICE = Ref("ray.io/v1", "RayService", "team-a", "demo")
 GPU = {"accelerator": "nvidia-h100-80gb", "cpu": 16, "memory": "200Gi"}
 RUNS = seen(planned(model()))
 SUSPENDED = model(suspend=True)
-LEAVING = {"deletionTimestamp": ago(10)}
+LEAVING: dict[str, Any] = {"deletionTimestamp": ago(10)}
+_RUNNING = found(planned(model()), "RayService")
+LEAVING_RAY_SERVICE = _RUNNING | {"metadata": _RUNNING["metadata"] | LEAVING}
 
 
 def cluster(of: Plan) -> dict[str, Any]:
@@ -76,12 +78,15 @@ def replica(of: Plan) -> dict[str, Any]:
     return deployment
 
 
-def with_job(**status: Any) -> Any:
+def with_job(**status: Any) -> Observed:
     """Return a world in which the weights of the model are fetched into a volume claim."""
+    return replace(OBSERVED, **weights(**status))
+
+
+def weights(**status: Any) -> dict[str, Any]:
+    """Return the claim, and the job at some point, as they are seen."""
     first = planned(model(), surroundings=CLAIMED)
-    return replace(
-        OBSERVED, job=found(first, "Job") | {"status": status}, volume_claim=found(first, "PersistentVolumeClaim")
-    )
+    return {"job": found(first, "Job") | {"status": status}, "volume_claim": found(first, "PersistentVolumeClaim")}
 
 
 CLAIMED = settings(weights=SETTINGS.weights.model_copy(update={"kind": "pvc"}))
@@ -275,7 +280,7 @@ ROWS = [
         "While other weights are fetched, what runs goes on.",
         lambda: planned(
             model(model={"source": "hf://fairlead/other"}),
-            replace(with_job(**FETCHED), rayservice=RUNS.rayservice),
+            seen(planned(model(), with_job(**FETCHED), surroundings=CLAIMED), **weights(**FETCHED)),
             surroundings=CLAIMED,
         ),
         lambda it: (
@@ -331,6 +336,7 @@ ROWS = [
         lambda: planned(model(), surroundings=settings(longest_stream_s=900)),
         lambda it: (
             pod(it)["terminationGracePeriodSeconds"] > 900
+            and "--longest-stream-s=900" in ray(pod(it))["lifecycle"]["preStop"]["exec"]["command"]
             and found(it, "RayService")["spec"]["rayClusterDeletionDelaySeconds"] > 900
             and replica(it)["graceful_shutdown_timeout_s"] == 900
             and variables(ray(head(it)))["RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S"] == "900"
@@ -458,6 +464,11 @@ ROWS = [
         lambda it: kinds(it) == RESTING and it.delete == (RAY_SERVICE,) and it.finalizer,
     ),
     Row(
+        "A model that is refused can be suspended still.",
+        lambda: planned(model(suspend=True, resources={"accelerator": "nvidia-l5"}), RUNS),
+        lambda it: it.delete == (RAY_SERVICE,) and it.refusal is not None,
+    ),
+    Row(
         "A suspended model that runs no longer is left alone.",
         lambda: planned(SUSPENDED),
         lambda it: kinds(it) == RESTING and not it.delete,
@@ -496,19 +507,18 @@ ROWS = [
         lambda it: not it.finalizer and it.delete == (RAY_SERVICE,),
     ),
     Row(
+        "A deleted model goes with its RayService.",
+        lambda: planned(model(), RUNS, **LEAVING),
+        lambda it: not it.finalizer and it.delete == (RAY_SERVICE,),
+    ),
+    Row(
         "A deleted model that was refused goes at once, and nothing of anybody else's with it.",
         lambda: planned(model(), replace(OBSERVED, rayservice={"metadata": {"name": "demo"}}), **LEAVING),
         lambda it: not it.finalizer and not it.delete,
     ),
     Row(
         "A RayService that is leaving is not written to.",
-        lambda: planned(
-            model(),
-            replace(
-                RUNS,
-                rayservice={**RUNS.rayservice, "metadata": RUNS.rayservice["metadata"] | {"deletionTimestamp": ago(1)}},
-            ),
-        ),
+        lambda: planned(model(), replace(OBSERVED, rayservice=LEAVING_RAY_SERVICE)),
         lambda it: kinds(it) == RESTING,
     ),
     Row(

@@ -140,15 +140,16 @@ def test_what_needs_another_cluster_gets_the_present_templates(changed: dict[str
 
 
 def test_a_rollout_moves_pods_once() -> None:
-    """A new value of the annotation moves pods to the present templates; the same value moves nothing more."""
+    """A new value of the annotation moves pods to the present templates; the same, or none, moves nothing more."""
     asked = model(annotations={ROLLOUT_ANNOTATION: "2026-01"})
 
     moved = planned(asked, made_by("v1", model()), surroundings=OTHER_RELEASE)
-    again = planned(asked, seen(moved))
+    again, without = planned(asked, seen(moved)), planned(model(), seen(moved))
 
     assert (moved.template, moved.new_cluster) == ("v2", True)
-    assert cluster_of(again) == cluster_of(moved)
+    assert cluster_of(again) == cluster_of(without) == cluster_of(moved)
     assert not again.new_cluster
+    assert not without.new_cluster
 
 
 def test_more_tolerations_need_no_other_cluster() -> None:

@@ -62,6 +62,7 @@ def planned(
 
 def found(of: Plan, kind: str, name: str | None = None) -> dict[str, Any]:
     """Return the one object of a kind that is applied."""
+    one: dict[str, Any]
     [one] = [each for each in of.apply if each["kind"] == kind and name in (None, each["metadata"]["name"])]
     return one
 
@@ -73,7 +74,8 @@ def kinds(of: Plan) -> list[str]:
 def seen(of: Plan, **changes: Any) -> Observed:
     """Return the world after a plan was brought about, as the API server would show it."""
     served = [copy.deepcopy(each) for each in of.apply if each["kind"] == "RayService"]
-    return replace(OBSERVED, **({"rayservice": served[0] if served else None} | changes))
+    after: dict[str, Any] = {"rayservice": served[0] if served else None, **changes}
+    return replace(OBSERVED, **after)
 
 
 def gateway(state: str, running: int = 0) -> GatewayView:

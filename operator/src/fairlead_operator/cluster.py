@@ -6,7 +6,6 @@ from typing import Any
 import httpx2
 from lightkube.config.kubeconfig import KubeConfig
 from lightkube.core.async_client import AsyncClient
-from lightkube.core.exceptions import ApiError
 from lightkube.types import CascadeType, PatchType
 
 from fairlead_contract.names import FIELD_MANAGER
@@ -49,8 +48,8 @@ class Cluster:
         """Return an object, or None where it, or its kind, is not there."""
         try:
             return dict(await self._client.get(kind.resource, name, namespace=namespace))
-        except ApiError as error:
-            if error.status.code == NOT_FOUND:
+        except httpx2.HTTPStatusError as error:
+            if error.response.status_code == NOT_FOUND:
                 return None
             raise
 
@@ -71,8 +70,8 @@ class Cluster:
         )
         try:
             return tuple([dict(each) async for each in found])
-        except ApiError as error:
-            if error.status.code == NOT_FOUND:
+        except httpx2.HTTPStatusError as error:
+            if error.response.status_code == NOT_FOUND:
                 return ()
             raise
 
@@ -82,8 +81,8 @@ class Cluster:
         try:
             async for _ in found:
                 break
-        except ApiError as error:
-            if error.status.code == NOT_FOUND:
+        except httpx2.HTTPStatusError as error:
+            if error.response.status_code == NOT_FOUND:
                 return False
             raise
         return True
@@ -137,8 +136,8 @@ class Cluster:
             await self._client.delete(
                 kind.resource, metadata["name"], namespace=metadata["namespace"], cascade=CascadeType.BACKGROUND
             )
-        except ApiError as error:
-            if error.status.code != NOT_FOUND:
+        except httpx2.HTTPStatusError as error:
+            if error.response.status_code != NOT_FOUND:
                 raise
 
     async def create(self, kind: Kind, wanted: Json) -> None:
@@ -147,6 +146,6 @@ class Cluster:
         body: Any = kind.resource(wanted)
         try:
             await self._client.create(body, namespace=wanted["metadata"]["namespace"])
-        except ApiError as error:
-            if error.status.code != CONFLICT:
+        except httpx2.HTTPStatusError as error:
+            if error.response.status_code != CONFLICT:
                 raise

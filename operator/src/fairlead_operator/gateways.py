@@ -104,10 +104,11 @@ class Gateways:
         except httpx2.HTTPError as error:
             _log.warning("the gateways cannot be looked for", error=str(error))
             return
-        self._addresses = tuple(sorted({address for each in slices for address in _addresses(each)}))
+        self._addresses = tuple(sorted({address for each in slices for address in addresses_of(each)}))
 
 
-def _addresses(endpoints: Json) -> list[str]:
+def addresses_of(endpoints: Json) -> list[str]:
+    """Return where the ready gateways of an EndpointSlice answer."""
     ports = [port["port"] for port in endpoints.get("ports") or () if port.get("name") == METRICS_PORT]
     return [
         f"http://{_host(address)}:{port}"

@@ -79,5 +79,7 @@ def _is_item(item: Json, keys: Json) -> bool:
 
 def _owns_fields(owned: Json, item: Json) -> bool:
     """Return whether the owned fields are the item's; a key that the server filled in is owned with it."""
+    if not owned:
+        return True  # owned as a whole
     names = {key.removeprefix(_FIELD) for key in owned if key.startswith(_FIELD)}
     return item.keys() <= names and all(_owns_the_same(owned[_FIELD + name], item[name]) for name in item)

@@ -1,7 +1,8 @@
 """What should be there for one ModelDeployment, given all that was seen. Pure.
 
 `plan` is the operator's whole intent: what it applies, what it deletes, and whether the ModelDeployment may go. The
-same look at the world gives the same plan, so the operator may be killed at any step and starts where it was.
+same look at the world gives the same plan, so the operator may be killed at any step and starts where it was. What is
+to end stays until its last requests have been answered (`draining`).
 """
 
 from collections.abc import Mapping
@@ -75,10 +76,11 @@ def plan(
     """
     if "deletionTimestamp" in metadata:
         return farewell(metadata, observed, surroundings)
-    if refusal := refusal_of(deployment, metadata, observed, surroundings):
-        return Plan(refusal=refusal)  # what runs by an earlier spec goes on
+    refusal = refusal_of(deployment, metadata, observed, surroundings)
     if deployment.spec.suspend:
-        return _rest(deployment, metadata, observed, surroundings)
+        return _rest(deployment, metadata, observed, surroundings, refusal)
+    if refusal:
+        return Plan(refusal=refusal)  # what runs by an earlier spec goes on
     return _running(deployment, metadata, observed, surroundings)
 
 
@@ -89,7 +91,7 @@ def _running(
     chosen, cluster = _rendered(deployment, before, surroundings)
     held = chosen.settings.instead_of(surroundings)
     weights = plan_weights(deployment, settings=held.settings, job=observed.job, claim=observed.volume_claim)
-    objects = [*_resting(deployment, metadata, surroundings)]
+    objects = [*_resting(deployment, metadata, held)]
     objects += [owned(each, deployment, metadata) for each in weights.apply]
     may_start = weights.cached and observed.has_kuberay and not _is_leaving(observed.rayservice)
     if may_start:
@@ -116,7 +118,8 @@ def _rendered(
     those asks for another cluster: then it may as well be made of the present ones.
     """
     rollout = deployment.metadata.annotations.get(ROLLOUT_ANNOTATION, "")
-    if before and before.rollout == rollout and before.template in TEMPLATES and before.settings.know(deployment):
+    is_kept = before is not None and rollout in ("", before.rollout)
+    if before and is_kept and before.template in TEMPLATES and before.settings.know(deployment):
         cluster = TEMPLATES[before.template](deployment, before.settings.instead_of(surroundings))
         if fingerprint(cluster) == before.cluster:
             return before, cluster
@@ -144,12 +147,18 @@ def farewell(metadata: Mapping[str, Json], observed: Observed, surroundings: Sur
 
 
 def _rest(
-    deployment: ModelDeployment, metadata: Mapping[str, Json], observed: Observed, surroundings: Surroundings
+    deployment: ModelDeployment,
+    metadata: Mapping[str, Json],
+    observed: Observed,
+    surroundings: Surroundings,
+    refusal: Refusal | None,
 ) -> Plan:
     """Keep what runs nothing; what runs goes when the streams have ended."""
     draining = not is_drained(observed, longest_s=surroundings.settings.longest_stream_s)
     resting = _resting(deployment, metadata, surroundings)
-    return Plan(apply=resting, delete=() if draining else _ended(metadata, observed), draining=draining)
+    return Plan(
+        apply=resting, delete=() if draining else _ended(metadata, observed), draining=draining, refusal=refusal
+    )
 
 
 def _is_leaving(found: Json | None) -> bool:

@@ -48,7 +48,7 @@ def _foreign_rayservice(
     if observed.rayservice is None or is_ours(observed.rayservice, metadata):
         return None
     return Refusal(
-        "NameTaken",
+        "NameOccupied",
         f"a RayService {deployment.name} is there already and is not this model's; delete it, or rename the model",
     )
 
@@ -69,9 +69,9 @@ def _unreachable_source(deployment: ModelDeployment, surroundings: Surroundings)
     source = deployment.source
     if source.scheme == "file" and not source.location.startswith("/"):
         return Refusal(
-            "InvalidSource",
+            "InvalidSpec",
             f"spec.model.source is {deployment.spec.model.source!r}, relative to a file that the cluster does not see;"
             " write file:///folder for a folder of the engine's image, or pvc://claim/folder",
         )
     message = weights_refusal(deployment, surroundings.settings)
-    return Refusal("InvalidSource", message) if message else None
+    return Refusal("InvalidSpec", message) if message else None

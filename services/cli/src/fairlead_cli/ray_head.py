@@ -19,8 +19,6 @@ from fairlead_contract.tracing import engine_tracing, without_tracing
 OBJECT_STORE_BYTES = 200_000_000
 """Weights and tokens never pass through Ray's object store; this is the store's own floor with room to spare."""
 
-METRICS_INTERVAL_MS = 2000
-
 CPUS_PER_CORE = 16
 """Ray counts promises, not cores: on a small machine a second deployment would otherwise wait for ever."""
 
@@ -102,7 +100,6 @@ class RayHead:
             # The one switch by which `ray start` keeps 127.0.0.1 as the node's address; otherwise it looks up the
             # machine's outward address, listens there, and breaks when the laptop changes its network.
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
-            "RAY_metrics_report_interval_ms": str(METRICS_INTERVAL_MS),
             # Ray would kill its own workers, Serve's controller too, when other programs fill the machine's memory.
             "RAY_memory_monitor_refresh_ms": "0",
             "AUTOSCALER_METRIC_PORT": str(self.ports.autoscaler_metrics),

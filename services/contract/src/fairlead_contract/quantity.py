@@ -41,7 +41,7 @@ def memory_bytes(quantity: str) -> int:
 
 def cpu_quantity(cores: float) -> str:
     """Return cores as Kubernetes writes them, to a thousandth, rounded up."""
-    millicores = math.ceil(Decimal(str(cores)) * 1000)
+    millicores = math.ceil(round(cores * 1000, 6))
     return f"{millicores}m" if millicores % 1000 else str(millicores // 1000)
 
 

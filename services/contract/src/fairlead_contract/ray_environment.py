@@ -12,6 +12,9 @@ from types import MappingProxyType
 HAPROXY_FOLDER_MODE = 0o700
 """Ray makes HAProxy's admin socket world-writable, and it takes commands from all comers: the folder guards it."""
 
+METRICS_INTERVAL_MS = 2000
+"""After which what replicas say of themselves can be read; Ray's own 10 s would make a status lag."""
+
 
 @dataclass(frozen=True, slots=True)
 class RayPorts:
@@ -79,7 +82,8 @@ def _fast_path() -> dict[str, str]:
         "RAY_SERVE_USE_GRPC_BY_DEFAULT": "0",
         # One log line per request, parsed by a Python actor, for counts that the gateway has with tenant and model.
         "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",
-        "RAY_SERVE_METRICS_EXPORT_INTERVAL_MS": "2000",
+        "RAY_SERVE_METRICS_EXPORT_INTERVAL_MS": str(METRICS_INTERVAL_MS),
+        "RAY_metrics_report_interval_ms": str(METRICS_INTERVAL_MS),
     }
 
 
