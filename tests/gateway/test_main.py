@@ -124,6 +124,8 @@ async def test_no_request_enters_the_log(tmp_path: Path, valkey: Path, redis: Re
         ({"port": "nonsense"}, 2, "FAIRLEAD_GATEWAY_PORT"),
         ({"jwt_key_file": "/nonexistent"}, 1, "/nonexistent"),
         ({"redis_url": "nonsense://"}, 1, "cannot start"),
+        ({"traces_endpoint": "http://collector:431800"}, 2, "FAIRLEAD_GATEWAY_TRACES_ENDPOINT"),
+        ({"traces_endpoint": "http://[::1/v1/traces"}, 2, "FAIRLEAD_GATEWAY_TRACES_ENDPOINT"),
     ],
 )
 async def test_says_why_it_cannot_start(

@@ -160,6 +160,7 @@ def _authenticator(opening: Opening, tenants: TenantDirectory) -> Authenticator:
             settings.failed_attempts_per_minute,
             trusted=settings.trusted_proxies,
             on_failure=opening.metrics.unauthenticated,
+            on_stranger=opening.metrics.untrusted_forwarded,
         ),
     )
 

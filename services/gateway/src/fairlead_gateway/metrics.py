@@ -4,6 +4,7 @@ Models come from the catalog and tenants from the tenants file, never from a req
 are counted together.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -148,6 +149,17 @@ class GatewayMetrics:
         self._unauthenticated = self._counter(
             telemetry.GATEWAY_UNAUTHENTICATED, "Requests without valid credentials", ("result",)
         )
+        self._body_bytes = Gauge(
+            telemetry.GATEWAY_BODY_BYTES, "Bytes of requests' bodies that are held now", registry=self.registry
+        )
+        self._bodies_refused = self._counter(
+            telemetry.GATEWAY_BODIES_REFUSED, "Requests whose bodies there was no memory for", ()
+        )
+        self._untrusted_forwarded = self._counter(
+            telemetry.GATEWAY_UNTRUSTED_FORWARDED,
+            "Failures to authenticate that came through a proxy that is not trusted",
+            (),
+        )
         self._calls: dict[tuple[str, str, str], CallMetrics] = {}
         self._tenants: set[str] = set()
 
@@ -206,6 +218,18 @@ class GatewayMetrics:
     def unauthenticated(self, too_many: bool) -> None:  # noqa: FBT001 - the authenticator's callback
         """Count a request without valid credentials, and whether its address has sent too many."""
         self._unauthenticated.labels("limited" if too_many else "refused").inc()
+
+    def untrusted_forwarded(self) -> None:
+        """Count a failure to authenticate whose sender's address a proxy tells that is not trusted."""
+        self._untrusted_forwarded.inc()
+
+    def body_refused(self) -> None:
+        """Count a request whose body there was no memory for."""
+        self._bodies_refused.inc()
+
+    def watch_bodies(self, held_bytes: Callable[[], int]) -> None:
+        """Show what requests' bodies hold whenever somebody looks, for it changes with each request."""
+        self._body_bytes.set_function(held_bytes)
 
     def render(self) -> bytes:
         """Return all metrics in Prometheus' text format."""
