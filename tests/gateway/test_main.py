@@ -139,3 +139,18 @@ async def test_says_why_it_cannot_start(
             assert await running.wait() == status
     assert words in told
     assert "Traceback" not in told
+
+
+async def test_a_variable_of_opentelemetry_that_makes_no_sense_is_one_line(
+    tmp_path: Path, valkey: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What OpenTelemetry's libraries refuse ends the start like any other setting."""
+    monkeypatch.setenv("OTEL_PYTHON_EXPORTER_OTLP_HTTP_TRACES_CREDENTIAL_PROVIDER", "nonsense")
+    async with process(tmp_path, valkey, 1, traces_endpoint="http://collector:4318/v1/traces") as running:
+        assert running.stderr is not None
+        async with asyncio.timeout(20):
+            told = (await running.stderr.read()).decode()
+            assert await running.wait() == 1
+    assert "traces cannot be sent" in told
+    assert "OTEL_" in told
+    assert "Traceback" not in told
