@@ -11,6 +11,7 @@ from typing import Final
 import uvloop
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 
+from fairlead_gateway.body_budget import BodyBudget
 from fairlead_gateway.delivery import Delivery
 from fairlead_gateway.endpoints import ENDPOINTS
 from fairlead_gateway.http_head import parse_head
@@ -35,7 +36,7 @@ WITH: Final = WITHOUT.removesuffix("\r\n") + f"traceparent: {PARENT}\r\ntracesta
 def request(head: str = WITHOUT) -> Request:
     parsed = parse_head(head.encode())
     received_at = asyncio.get_running_loop().time()
-    return Request(parsed, Body(0, limit_bytes=1), peer="h", received_at=received_at)
+    return Request(parsed, Body(0, limit_bytes=1, budget=BodyBudget(10_000)), peer="h", received_at=received_at)
 
 
 def traces(ratio: float) -> Traces:

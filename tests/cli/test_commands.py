@@ -73,6 +73,7 @@ def test_keys_rotate(fairlead: Fairlead, home: Home) -> None:
     assert "good until" in rotated.stderr
     assert "models:demo" in fairlead("keys", "list").stdout
     assert rotated.stdout.strip() not in home.api_keys.read_text()
+    assert "opens nothing any more" in fairlead("keys", "rotate", old.split("-")[1], "--grace", "0s").stderr
 
 
 def test_keys_with_limits(fairlead: Fairlead, home: Home) -> None:
@@ -87,6 +88,18 @@ def test_keys_with_limits(fairlead: Fairlead, home: Home) -> None:
     listed = fairlead("keys", "list").stdout
     assert "requestsPerMinute: 60" in listed
     assert "costPerDay: 1.5" in listed
+
+
+def test_keys_limit(fairlead: Fairlead, home: Home) -> None:
+    """Limits that are given replace those of a key; none lift them, and a wrong one changes nothing."""
+    key_id = fairlead("keys", "create", "--tokens-per-day", "5000").stdout.split("-")[1]
+    told = fairlead("keys", "limit", key_id, "--requests-per-minute", "60", "--cost-per-day", "2").stderr
+    assert told == f"key {key_id} limited: requestsPerMinute: 60, costPerDay: 2.0\n"
+    assert "is 0; write" in fairlead("keys", "limit", key_id, "--requests-per-minute", "0").stderr
+    (record,) = KeysInFile(home.api_keys).read().keys
+    assert record.limits == Limits(requests_per_minute=60, cost_per_day=2)
+    assert fairlead("keys", "limit", key_id).returncode == 0
+    assert KeysInFile(home.api_keys).read().keys[0].limits == Limits()
 
 
 def test_status_of_nothing(fairlead: Fairlead, home: Home) -> None:

@@ -84,6 +84,16 @@ def test_a_rotated_key_with_a_new_life(register: KeyRegister) -> None:
     assert not rotated.opens(PEPPER, old, NOW)
 
 
+def test_a_limited_key(register: KeyRegister) -> None:
+    """Other limits take the place of all that a key had, and change nothing else."""
+    _, record = made(register, limits=Limits(tokens_per_day=7, cost_per_day=0.5))
+    limited = register.limit(record.id, Limits(tokens_per_day=8))
+    assert register.store.read().keys == (limited,)
+    assert limited == record.model_copy(update={"limits": Limits(tokens_per_day=8)})
+    with pytest.raises(KeyNotFound, match="fairlead keys list"):
+        register.limit("0" * 12, Limits())
+
+
 def test_what_opens_nothing_is_not_rotated(register: KeyRegister) -> None:
     """A revoked or expired key is not brought back to life by rotation."""
     _, record = made(register, ttl_seconds=DAY_S)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from fairlead_gateway.asgi import Application, AsgiLane, Lifespan, Receive, Send
+from fairlead_gateway.body_budget import BodyBudget
 from fairlead_gateway.http_head import parse_head
 from fairlead_gateway.request import Body, Request
 from tests.gateway.support.gateway import Gateway
@@ -18,7 +19,7 @@ Scope = MutableMapping[str, Any]
 def request(target: str = "/x", body: bytes = b"", *headers: str) -> Request:
     lines = "".join(f"{header}\r\n" for header in headers)
     head = parse_head(f"POST {target} HTTP/1.1\r\nHost: h\r\nContent-Length: {len(body)}\r\n{lines}\r\n".encode())
-    content = Body(head.body_length, limit_bytes=1024)
+    content = Body(head.body_length, limit_bytes=1024, budget=BodyBudget(10_000))
     content.feed(body)
     return Request(head, content, peer="10.0.0.1", received_at=0.0)
 

@@ -84,6 +84,22 @@ def test_every_failure_is_told() -> None:
     assert seen == [False, True, True]
 
 
+def test_a_proxy_that_nobody_trusts_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Whose address somebody tells who is not trusted is counted each time, and said in the log the first time."""
+    seen: list[None] = []
+    attempts = FailedAttempts(1, trusted=[ip_network("10.0.0.0/8")], on_stranger=lambda: seen.append(None))
+    forwarded = [(b"x-forwarded-for", b"198.51.100.9")]
+    attempts.count(REFUSAL, "10.0.0.1", forwarded)
+    attempts.count(REFUSAL, "192.0.2.1", [])
+    assert (seen, caplog.messages) == ([], [])
+    for peer in ("192.0.2.7", "192.0.2.8"):
+        attempts.count(REFUSAL, peer, forwarded)
+    assert len(seen) == 2
+    (line,) = caplog.messages
+    assert "192.0.2.7" in line
+    assert "FAIRLEAD_GATEWAY_TRUSTED_PROXIES" in line
+
+
 PROXIES = [ip_network("10.0.0.0/8"), ip_network("fd00::/8")]
 WHOSE: dict[str, tuple[str, list[str], str]] = {
     "a client that speaks for itself": ("192.0.2.1", [], "192.0.2.1"),

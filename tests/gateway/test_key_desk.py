@@ -108,7 +108,7 @@ async def test_keys_are_listed_without_what_opens(gateway: Gateway, tmp_path: Pa
 
 
 async def test_a_key_is_rotated(gateway: Gateway) -> None:
-    """Rotation gives a new secret under the same id; the old one is good for the grace that was asked for."""
+    """Rotation gives a new secret under the same id; the old one is good for a grace, which no grace ends for all."""
     old = await made(gateway, scopes=["routes:models"])
     rotated = await ask(gateway, "POST", f"{KEYS}/{old['id']}/rotate", {"grace_seconds": 3600, "ttl_seconds": 7200})
     new = rotated.json()
@@ -118,7 +118,38 @@ async def test_a_key_is_rotated(gateway: Gateway) -> None:
     assert new["grace_until"] < new["expires_at"]
     assert [await opens(gateway, shown["key"]) for shown in (old, new)] == [True, True]
     newest = (await ask(gateway, "POST", f"{KEYS}/{old['id']}/rotate", {"grace_seconds": 0})).json()
-    assert [await opens(gateway, shown["key"]) for shown in (old, new, newest)] == [True, False, True]
+    assert [await opens(gateway, shown["key"]) for shown in (old, new, newest)] == [False, False, True]
+    assert newest["grace_until"] is None
+
+
+async def test_keys_are_listed_page_by_page(gateway: Gateway) -> None:
+    """A page has as many keys as were asked for and says whether more come after the last of them."""
+    ids = [(await made(gateway, tenant=tenant))["id"] for tenant in ("acme", "globex", "acme", "acme")]
+    first = (await ask(gateway, "GET", tenant="acme", limit="2")).json()
+    assert ([each["id"] for each in first["data"]], first["has_more"]) == ([ids[0], ids[2]], True)
+    rest = (await ask(gateway, "GET", tenant="acme", limit="2", after=ids[2])).json()
+    assert ([each["id"] for each in rest["data"]], rest["has_more"]) == ([ids[3]], False)
+    assert [each["id"] for each in (await ask(gateway, "GET", after=ids[0])).json()["data"]] == ids[1:]
+    refused = await ask(gateway, "GET", after="0123456789ab")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (404, "key_not_found")
+    assert (await ask(gateway, "GET", limit="1001")).status_code == 400
+
+
+async def test_a_keys_limits_are_changed(gateway: Gateway) -> None:
+    """Limits that are given replace those of the key, and {} lifts them; it stays the same key."""
+    shown = await made(gateway, limits={"requestsPerMinute": 1, "tokensPerDay": 1000})
+    path, key = f"{KEYS}/{shown['id']}", shown.pop("key")
+    limited = await ask(gateway, "PATCH", path, {"limits": {"requestsPerMinute": 3}})
+    assert limited.status_code == 200
+    assert limited.json() == {**shown, "limits": limited.json()["limits"]}
+    assert {name for name, limit in limited.json()["limits"].items() if limit is not None} == {"requestsPerMinute"}
+    chats = [(await ask(gateway, "POST", "/v1/chat/completions", chat(), credential=key)).status_code for _ in range(4)]
+    assert chats == [200, 200, 200, 429]
+    lifted = await ask(gateway, "PATCH", path, {"limits": {}})
+    assert set(lifted.json()["limits"].values()) == {None}
+    assert (await ask(gateway, "POST", "/v1/chat/completions", chat(), credential=key)).status_code == 200
+    for wrong in ({}, {"limits": {"requestsPerMinute": 0}}, {"limits": {}, "name": "x"}):
+        assert (await ask(gateway, "PATCH", path, wrong)).status_code == 400
 
 
 async def test_rotation_needs_no_body(gateway: Gateway) -> None:
@@ -152,6 +183,7 @@ async def test_a_key_is_revoked(gateway: Gateway) -> None:
         ("GET", "/0123456789ab"),
         ("DELETE", "/0123456789ab"),
         ("POST", "/0123456789ab/rotate"),
+        ("PATCH", "/0123456789ab"),
     ],
 )
 async def test_only_admins_may(gateway: Gateway, method: str, path: str) -> None:
@@ -241,12 +273,14 @@ async def test_a_key_that_there_is_not(gateway: Gateway, method: str, path: str)
 async def test_nobody_makes_keys_above_their_own_rights(
     gateway: Gateway, own: str, scopes: list[str], status: int
 ) -> None:
-    """An admin whose token is narrowed makes keys that are narrowed as much, and rotates no others."""
+    """An admin whose token is narrowed makes keys that are narrowed as much, and rotates or limits no others."""
     credential = admin_token(own)
     answer = await ask(gateway, "POST", body={"tenant": "globex", "scopes": scopes}, credential=credential)
     assert answer.status_code == status, answer.text
     theirs = await made(gateway, scopes=scopes)
+    limited = await ask(gateway, "PATCH", f"{KEYS}/{theirs['id']}", {"limits": {}}, credential=credential)
     rotated = await ask(gateway, "POST", f"{KEYS}/{theirs['id']}/rotate", credential=credential)
+    assert limited.status_code == rotated.status_code
     assert rotated.status_code == {201: 200}.get(status, status)
     assert await opens(gateway, theirs["key"]) is (scopes in ([], ["models:demo"], ["models:demo", "models:other"]))
 

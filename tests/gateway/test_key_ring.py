@@ -56,6 +56,27 @@ def test_a_rotated_key_opens_beside_the_new_one_for_its_time_of_grace() -> None:
     assert [keys.find(key, now=MOMENT + timedelta(hours=1)) for key in (old, new)] == [None, rotated]
 
 
+def test_no_grace_ends_an_earlier_grace_too() -> None:
+    """A rotation never lengthens what an older secret has left, and one without grace ends all of them."""
+    oldest, record = mint(PEPPER, "acme", now=MOMENT)
+    old, rotated = record.rotated(PEPPER, now=MOMENT, grace=timedelta(days=30))
+    _, shorter = rotated.rotated(PEPPER, now=MOMENT, grace=timedelta(hours=1))
+    assert [ring(shorter).find(key, now=MOMENT + timedelta(hours=1)) for key in (oldest, old)] == [None, None]
+    newest, ended = rotated.rotated(PEPPER, now=MOMENT, grace=timedelta(0))
+    assert [ring(ended).find(key, now=MOMENT) for key in (oldest, old, newest)] == [None, None, ended]
+    assert ended.retired == ()
+
+
+def test_a_key_that_is_rotated_often_stays_small() -> None:
+    """Of the secrets in their time of grace the last three open."""
+    key, record = mint(PEPPER, "acme", now=MOMENT)
+    keys = [key]
+    for _ in range(10):
+        key, record = record.rotated(PEPPER, now=MOMENT, grace=timedelta(days=90))
+        keys.append(key)
+    assert [record.opens(PEPPER, each, MOMENT) for each in keys] == [False] * 7 + [True] * 4
+
+
 def test_a_revoked_key_takes_what_it_was_before_with_it() -> None:
     """Grace does not outlive the key."""
     old, record = mint(PEPPER, "acme", now=MOMENT)

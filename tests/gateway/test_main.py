@@ -124,6 +124,8 @@ async def test_no_request_enters_the_log(tmp_path: Path, valkey: Path, redis: Re
         ({"port": "nonsense"}, 2, "FAIRLEAD_GATEWAY_PORT"),
         ({"jwt_key_file": "/nonexistent"}, 1, "/nonexistent"),
         ({"redis_url": "nonsense://"}, 1, "cannot start"),
+        ({"traces_endpoint": "http://collector:431800"}, 2, "FAIRLEAD_GATEWAY_TRACES_ENDPOINT"),
+        ({"traces_endpoint": "http://[::1/v1/traces"}, 2, "FAIRLEAD_GATEWAY_TRACES_ENDPOINT"),
     ],
 )
 async def test_says_why_it_cannot_start(
@@ -136,4 +138,19 @@ async def test_says_why_it_cannot_start(
             told = (await running.stderr.read()).decode()
             assert await running.wait() == status
     assert words in told
+    assert "Traceback" not in told
+
+
+async def test_a_variable_of_opentelemetry_that_makes_no_sense_is_one_line(
+    tmp_path: Path, valkey: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What OpenTelemetry's libraries refuse ends the start like any other setting."""
+    monkeypatch.setenv("OTEL_PYTHON_EXPORTER_OTLP_HTTP_TRACES_CREDENTIAL_PROVIDER", "nonsense")
+    async with process(tmp_path, valkey, 1, traces_endpoint="http://collector:4318/v1/traces") as running:
+        assert running.stderr is not None
+        async with asyncio.timeout(20):
+            told = (await running.stderr.read()).decode()
+            assert await running.wait() == 1
+    assert "traces cannot be sent" in told
+    assert "OTEL_" in told
     assert "Traceback" not in told

@@ -8,6 +8,7 @@ import pytest
 
 from fairlead_contract.errors import RateLimited, Unavailable
 from fairlead_contract.routing import Route
+from fairlead_gateway.body_budget import BodyBudget
 from fairlead_gateway.cache import CachedAnswer
 from fairlead_gateway.endpoints import ENDPOINTS
 from fairlead_gateway.http_head import parse_head
@@ -85,7 +86,7 @@ async def run(around: Surroundings, *, credential: str | None = None, body: byte
         f"POST {PATH} HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nAuthorization: Bearer {bearer}\r\n"
         f"Content-Length: {len(content)}\r\n\r\n".encode()
     )
-    arrived = Body(head.body_length, limit_bytes=10_000)
+    arrived = Body(head.body_length, limit_bytes=10_000, budget=BodyBudget(10_000))
     arrived.feed(content)
     reply, collector = collected()
     await Pipeline(around.services())(ENDPOINTS[PATH], Request(head, arrived, peer="h", received_at=0.0), reply)

@@ -17,6 +17,7 @@ from fairlead_gateway.trace_context import TraceContext
 from fairlead_gateway.traces import MAX_ATTEMPTS, RequestTrace
 from tests.gateway.builders import call, route
 from tests.support.exposition import Exposition
+from tests.support.waiting import eventually
 
 PATH = "/v1/chat/completions"
 
@@ -75,6 +76,22 @@ async def test_what_waits_at_the_end_is_sent() -> None:
     await export.aclose(flush_s=10)
     assert len(collector.taken) == 3
     assert lost(metrics, "shutdown") == 0
+
+
+async def test_each_record_is_taken_once_at_the_end() -> None:
+    """The thread and the end may take what waits at the same time: every record is sent or lost, and none twice."""
+    metrics, collector = GatewayMetrics(), Collector()
+    collector.open.set()
+    for _ in range(20):
+        export = SpanExport(collector, metrics.traces, capacity=1_000)
+        for _ in range(1_000):
+            export.add(traced())
+        await export.aclose(flush_s=0.001)
+
+    def all_told() -> bool:
+        return len(collector.taken) + lost(metrics, "shutdown") == 20_000
+
+    await asyncio.to_thread(eventually, all_told, within_s=20, what="20,000 spans sent or lost", pause_s=0.01)
 
 
 async def test_an_export_that_trips_is_not_the_last(caplog: pytest.LogCaptureFixture) -> None:

@@ -126,6 +126,8 @@ def test_a_client_that_did_not_wait_is_charged_its_prompt() -> None:
         0, 0
     )
     assert Delivery(outcome=Outcome.FAILED).settled_usage(prompt_estimate=9, opening_frames=1) is None
+    given_up = Delivery(outcome=Outcome.ABORTED)
+    assert given_up.settled_usage(prompt_estimate=0, opening_frames=0, sound_estimate=7) == Usage(0, 0, audio_seconds=7)
 
 
 @pytest.mark.parametrize(

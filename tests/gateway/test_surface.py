@@ -14,7 +14,7 @@ from fairlead_gateway.endpoints import ENDPOINTS
 from fairlead_gateway.ledger.entry import Entry, decode
 from fairlead_gateway.ledger.keys import STREAM
 from fairlead_gateway.limit_store import GENERATION
-from tests.gateway.support.forms import FORM, SOUND, audio_form, form, part
+from tests.gateway.support.forms import FORM, SOUND, audio_form, form, part, wav
 from tests.gateway.support.frames import DONE, data
 from tests.gateway.support.gateway import TENANTS, Gateway, chat, models_of_all_tasks, running_gateway
 from tests.gateway.support.upstream import Line, Seen, Upstream
@@ -221,6 +221,40 @@ async def test_an_abandoned_transcription_costs_all_of_its_sound(
         wire.reset()
     (entry,) = await entries(redis, 1)
     assert (entry.outcome, entry.audio_seconds) == ("aborted", 90)
+
+
+@pytest.mark.parametrize("stream", ["true", "false"])
+async def test_a_transcription_given_up_before_its_seconds_are_told_costs_what_its_file_says(
+    surface: Gateway, upstream: Upstream, redis: Redis, stream: str
+) -> None:
+    """Who leaves before the replica has told how long the sound is pays for the seconds that its WAV file has."""
+    upstream.script = lambda _, line: line.left()
+    async with surface.wire() as wire:
+        body = audio_form([("model", "whisper"), ("stream", stream)], file=wav(seconds=2.5, rate=8000))
+        await wire.post(TRANSCRIPTIONS, body, token=surface.token(), headers=FORM)
+        await upstream.arrived.wait()
+        wire.reset()
+    (entry,) = await entries(redis, 1)
+    assert (entry.outcome, entry.audio_seconds, entry.cost) == ("aborted", 3, 300_000)
+
+
+async def test_an_answer_that_is_too_large_is_the_clients_to_divide(
+    surface: Gateway, upstream: Upstream, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told to send fewer texts, once for all who asked the same, and pays for the prompt that was read."""
+    monkeypatch.setattr("fairlead_gateway.whole.MAX_ANSWER_BYTES", 1000)
+
+    async def large(_: Seen, line: Line) -> None:
+        await line.answer(200, "application/json", b"[" + b"0," * 1000 + b"0]")
+
+    upstream.script = large
+    answer = await surface.ask("/v1/embeddings", {"model": "embedder", "input": "a" * 400})
+    assert (answer.status, answer.json["error"]["code"]) == (422, "answer_too_large")
+    assert "fewer texts" in answer.json["error"]["message"]
+    (entry,) = await entries(redis, 1)
+    assert (entry.outcome, entry.error, entry.input_tokens) == ("aborted", "answer_too_large", 101)
+    chatting = await surface.ask("/v1/chat/completions", chat())
+    assert "Ask for a stream" in chatting.json["error"]["message"]
 
 
 async def test_sound_is_bound_by_a_daily_quota_of_money(surface: Gateway, upstream: Upstream, redis: Redis) -> None:

@@ -69,7 +69,7 @@ class Pool:
     async def ask_path(self, port: int, path: str, patience: Patience = PATIENT) -> Collected:
         sink = Collected()
         request = REQUEST.replace(b"/x", path.encode())
-        await self.pool.exchange(Address("127.0.0.1", port), request, sink, patience, model="demo", resend=Resend())
+        await self.pool.exchange(Address("127.0.0.1", port), (request,), sink, patience, model="demo", resend=Resend())
         return sink
 
 
@@ -157,7 +157,7 @@ async def test_nobody_behind_a_dead_connection_leaves_the_resend(pool: Pool) -> 
     address = Address("127.0.0.1", server.sockets[0].getsockname()[1])
     await pool.ask_path(address.port, "/x")
     with pytest.raises(Unavailable):
-        await pool.pool.exchange(address, REQUEST, Collected(), PATIENT, model="demo", resend=resend)
+        await pool.pool.exchange(address, (REQUEST,), Collected(), PATIENT, model="demo", resend=resend)
     assert resend.left
 
 
@@ -260,7 +260,9 @@ async def test_an_abandoned_answer_closes_the_connection(pool: Pool, upstream: U
     upstream.script = waits
     sink = Collected()
     address = Address("127.0.0.1", upstream.port)
-    exchange = asyncio.ensure_future(pool.pool.exchange(address, REQUEST, sink, PATIENT, model="demo", resend=Resend()))
+    exchange = asyncio.ensure_future(
+        pool.pool.exchange(address, (REQUEST,), sink, PATIENT, model="demo", resend=Resend())
+    )
     await sink.begun.wait()
     assert sink.flow is not None
     sink.flow.abandon()
@@ -332,7 +334,7 @@ async def test_a_sink_that_trips_ends_its_exchange_only(pool: Pool, upstream: Up
 
     with pytest.raises(FairleadError, match="tripped"):
         await pool.pool.exchange(
-            Address("127.0.0.1", upstream.port), REQUEST, Clumsy(), PATIENT, model="demo", resend=Resend()
+            Address("127.0.0.1", upstream.port), (REQUEST,), Clumsy(), PATIENT, model="demo", resend=Resend()
         )
     assert (await pool.ask(upstream)).complete
 
@@ -418,16 +420,16 @@ async def test_retries_have_a_budget(pool: Pool, upstream: Upstream) -> None:
     for _ in range(3):
         with pytest.raises(Unavailable):
             await tight.exchange(
-                Address("127.0.0.1", free_port()), REQUEST, Collected(), PATIENT, model="demo", resend=Resend()
+                Address("127.0.0.1", free_port()), (REQUEST,), Collected(), PATIENT, model="demo", resend=Resend()
             )
     assert (pool.retries, refused) == (["demo"], ["demo", "demo"])
     await tight.exchange(
-        Address("127.0.0.1", upstream.port), REQUEST, Collected(), PATIENT, model="demo", resend=Resend()
+        Address("127.0.0.1", upstream.port), (REQUEST,), Collected(), PATIENT, model="demo", resend=Resend()
     )
     upstream.script = closes
     with pytest.raises(UpstreamFailed):
         await tight.exchange(
-            Address("127.0.0.1", upstream.port), REQUEST, Collected(), PATIENT, model="demo", resend=Resend()
+            Address("127.0.0.1", upstream.port), (REQUEST,), Collected(), PATIENT, model="demo", resend=Resend()
         )
     assert (len(refused), len(upstream.seen)) == (3, 2)
     tight.close()

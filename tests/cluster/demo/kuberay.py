@@ -1,9 +1,9 @@
 """Does for RayServices what KubeRay does, as far as the operator and people can see it.
 
-KubeRay makes a Ray cluster of pods for each RayService, PUTs `serveConfigV2` to it and reports back what Serve says. Here
-one Ray on this machine takes the applications of all RayServices. Pods are made from the RayService's own templates, so
-that the API server checks them, and no kubelet runs them: a head for each cluster, and a worker for each replica, which
-all show the metrics of the one Ray.
+KubeRay makes a Ray cluster of pods for each RayService, PUTs `serveConfigV2` to it and reports back what Serve says.
+Here one Ray on this machine takes the applications of all RayServices. Pods are made from the RayService's own
+templates, so that the API server checks them, and no kubelet runs them: a head for each cluster, and a worker for each
+replica, which all show the metrics of the one Ray.
 
 What differs from KubeRay: a change of `rayClusterConfig` brings and ends the objects of a second cluster, while the
 engine goes on; nothing reads secrets for engines but the hop secret.

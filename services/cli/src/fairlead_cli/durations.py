@@ -10,15 +10,15 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _MINUTE_S, _HOUR_S = 60, 3600
 
 
-def parse_duration(text: str) -> timedelta:
-    """Read a length of time.
+def parse_duration(text: str, *, or_none: bool = False) -> timedelta:
+    """Read a length of time; zero is one where there may be none.
 
     Raises:
         InvalidValue: The text is none, or it is zero.
     """
     match = _FORM.fullmatch(text.strip())
     length = timedelta(**{_UNITS[match["unit"]]: int(match["number"])}) if match else timedelta()
-    if not length:
+    if match is None or not (length or or_none):
         raise InvalidValue(f"{text!r} is no length of time; write a number and s, m, h or d, such as 24h")
     return length
 

@@ -21,6 +21,8 @@ KEY_PATTERN = re.compile(r"fl-(?P<id>[0-9a-f]{12})-(?P<secret>[A-Za-z0-9_-]{43})
 NO_LIMITS = Limits()
 
 MAX_SCOPES = 100
+MAX_RETIRED = 3
+"""Secrets from before rotations that still open: who rotates more often within a time of grace ends the oldest."""
 MAX_LIFETIME_S = 100 * 366 * 24 * 3600
 """Keeps times within what a calendar holds; who wants a key for ever leaves its lifetime out."""
 
@@ -43,6 +45,14 @@ class KeyWanted(BaseModel):
         description="What narrows the tenant's grants, such as models:demo; empty narrows nothing.",
     )
     limits: Limits = Field(default_factory=Limits, description="Of this key alone, besides its tenant's.")
+
+
+class LimitsWanted(BaseModel):
+    """What a key's limits are to be from now on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    limits: Limits = Field(description="They replace all that the key had; {} leaves it its tenant's alone.")
 
 
 class RetiredSecret(BaseModel):
@@ -88,14 +98,18 @@ class KeyRecord(BaseModel):
         return self.is_active(now) and (current or any(retired))
 
     def rotated(self, pepper: bytes, *, now: datetime, grace: timedelta) -> tuple[str, Self]:
-        """Give the key a new secret; the one before stays good for a time of grace.
+        """Give the key a new secret; those before stay good for a time of grace, or the rest of an earlier one.
+
+        No grace ends them all at once, as it must where a secret has leaked.
 
         Returns:
             The new key in clear, to be shown once, and the record to store.
         """
         key = _new_key(self.id)
-        kept = [old for old in self.retired if now < old.expires_at]
-        retired = (*kept, RetiredSecret(digest=self.digest, expires_at=now + grace))
+        until = now + grace
+        before = (*self.retired, RetiredSecret(digest=self.digest, expires_at=until))
+        ending = [old.model_copy(update={"expires_at": min(old.expires_at, until)}) for old in before]
+        retired = tuple(old for old in ending if now < old.expires_at)[-MAX_RETIRED:]
         return key, self.model_copy(update={"digest": digest(pepper, key), "retired": retired})
 
 

@@ -4,7 +4,8 @@ FairleadError
 ├── InvalidRequest           400  the client sent something wrong
 │   ├── InvalidJson          400
 │   ├── UnknownField         400
-│   └── InvalidValue         400
+│   ├── InvalidValue         400
+│   └── AnswerTooLarge       422  the request asks for more than the gateway holds
 ├── Unauthenticated          401
 ├── PermissionDenied         403
 ├── NotFound                 404
@@ -32,7 +33,6 @@ FairleadError
 │   ├── IdentityUnavailable  503  a token's issuer does not give its keys
 │   └── KeysUnavailable      503  API keys cannot be read or changed
 ├── UpstreamFailed           502
-│   ├── AnswerTooLarge       502  the request asked for more than the gateway holds
 │   └── EngineDied           502  also in the middle of a stream
 ├── UpstreamTimeout          504
 │   └── AnswerTooLong        504  the request asked for more than its time
@@ -84,6 +84,11 @@ class UnknownField(InvalidRequest):
 
 class InvalidValue(InvalidRequest):
     code = "invalid_value"
+
+
+class AnswerTooLarge(InvalidRequest):
+    code = "answer_too_large"
+    http_status = 422
 
 
 class Unauthenticated(FairleadError):
@@ -234,11 +239,6 @@ class UpstreamFailed(FairleadError):
     code = "upstream_failed"
     http_status = 502
     retryable = True
-
-
-class AnswerTooLarge(UpstreamFailed):
-    code = "answer_too_large"
-    retryable = False
 
 
 class EngineDied(UpstreamFailed):

@@ -1,4 +1,4 @@
-"""What may be done to API keys, by the command line and the gateway alike: make, rotate, revoke."""
+"""What may be done to API keys, by the command line and the gateway alike: make, rotate, limit, revoke."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -7,6 +7,7 @@ from fairlead_contract.api_keys import KeyFile, KeyRecord, KeyWanted, mint
 from fairlead_contract.errors import InvalidValue, KeyNotFound
 from fairlead_contract.grants import check_scopes
 from fairlead_contract.key_store import KeyStore
+from fairlead_contract.tenants import Limits
 
 MAX_SHOWN_ID = 60
 
@@ -67,6 +68,20 @@ class KeyRegister:
             if lifetime is not None:
                 rotated = rotated.model_copy(update={"expires_at": now + lifetime})
             return keys.with_replaced(rotated), (key, rotated)
+
+        return self.store.change(change)
+
+    def limit(self, key_id: str, limits: Limits) -> KeyRecord:
+        """Put other limits in the place of a key's own, and return its record.
+
+        Raises:
+            KeyNotFound: No key has that id.
+            KeysUnavailable: The keys cannot be read or written.
+        """
+
+        def change(keys: KeyFile) -> tuple[KeyFile, KeyRecord]:
+            limited = found(keys, key_id).model_copy(update={"limits": limits})
+            return keys.with_replaced(limited), limited
 
         return self.store.change(change)
 

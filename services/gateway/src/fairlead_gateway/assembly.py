@@ -3,6 +3,7 @@
 import logging
 
 from opentelemetry.exporter.otlp.proto.http import trace_exporter
+from opentelemetry.sdk.trace.export import SpanExporter
 
 from fairlead_gateway.auth import Authenticator
 from fairlead_gateway.breaker import BreakerRules
@@ -123,10 +124,23 @@ def _spans(opening: Opening) -> SpanExport | None:
     complaints, seldom = logging.getLogger(trace_exporter.__name__), Seldom()
     complaints.addFilter(seldom)
     opening.stack.callback(complaints.removeFilter, seldom)
-    exporter = trace_exporter.OTLPSpanExporter(settings.traces_endpoint)
-    export = SpanExport(exporter, opening.metrics.traces, capacity=settings.traces_buffer)
+    export = SpanExport(_exporter(settings.traces_endpoint), opening.metrics.traces, capacity=settings.traces_buffer)
     opening.stack.push_async_callback(export.aclose)
     return export
+
+
+def _exporter(endpoint: str) -> SpanExporter:
+    """Return what sends to a collector; OpenTelemetry's own variables have a say in how.
+
+    Raises:
+        ValueError: They make no sense.
+    """
+    try:
+        return trace_exporter.OTLPSpanExporter(endpoint)
+    except Exception as error:  # whatever a library says of a setting, the start ends with one line
+        raise ValueError(
+            f"traces cannot be sent: {error}; correct FAIRLEAD_GATEWAY_TRACES_ENDPOINT or the variables OTEL_*"
+        ) from error
 
 
 def _traces(opening: Opening) -> Traces:
@@ -160,6 +174,7 @@ def _authenticator(opening: Opening, tenants: TenantDirectory) -> Authenticator:
             settings.failed_attempts_per_minute,
             trusted=settings.trusted_proxies,
             on_failure=opening.metrics.unauthenticated,
+            on_stranger=opening.metrics.untrusted_forwarded,
         ),
     )
 

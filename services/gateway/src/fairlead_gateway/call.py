@@ -117,14 +117,12 @@ def _call(endpoint: Endpoint, values: Mapping[str, object], raw: RawFields, form
 def rewrite(
     call: Call, route: Route, cache_salt: str | None, *, tokens_per_event: int = 1, answer_bound: int | None = None
 ) -> bytes:
-    """Return the body for the engine, all bytes kept but those of a few fields that the gateway sets.
+    """Return a JSON body for the engine, all bytes kept but those of a few fields that the gateway sets.
 
     They are `model`, `stream_options`, `store`, `cache_salt` and, for more than one token per event, `stream_interval`.
     A `cache_salt` of None leaves the engine's prefix cache shared between tenants. An `answer_bound` is told as the
     most tokens of each answer, where a quota needs a bound and the request states none.
     """
-    if call.form is not None:
-        return call.form.written(route.served_name)
     replaced: dict[str, bytes] = {"model": msgspec.json.encode(route.served_name)}
     if call.stream and call.endpoint.usage_on_request:
         replaced["stream_options"] = _with_usage(call.fields.get("stream_options"))

@@ -35,6 +35,15 @@ def client_address(peer: str, headers: Headers, trusted: Sequence[Network]) -> s
     return _shown(address)
 
 
+def told_by_a_stranger(peer: str, headers: Headers, trusted: Sequence[Network]) -> bool:
+    """Return whether somebody who is not trusted says for whom a request is passed on.
+
+    A client may write that to no end. A proxy that nobody named writes it as well, and then all of its clients are one.
+    """
+    address = _address(peer)
+    return address is not None and bool(values(headers, _FORWARDED_FOR)) and not _within(address, trusted)
+
+
 def _client_behind(proxy: Address, told: list[str], trusted: Sequence[Network]) -> Address:
     """Return the last hop that is no trusted proxy, or the last one that a trusted proxy named legibly."""
     for text in reversed(told):

@@ -223,6 +223,7 @@ class ClientConnection(asyncio.Protocol):
         self._body = body = Body(
             head.body_length,
             limit_bytes=edge.limits.largest_body(head.method, head.path),
+            budget=edge.bodies,
             on_wanted=self._ask_for_body if head.expects_continue else None,
         )
         self._request = request = Request(head, body, peer=self.peer, received_at=self._loop.time())

@@ -36,17 +36,21 @@ class Delivery:
     idle: bool = False
     kept: list[bytes] | None = None
 
-    def settled_usage(self, *, prompt_estimate: int, opening_frames: int, answers: int = 1) -> Usage | None:
+    def settled_usage(
+        self, *, prompt_estimate: int, opening_frames: int, answers: int = 1, sound_estimate: int = 0
+    ) -> Usage | None:
         """Return the tokens to charge.
 
         A whole answer costs what the engine counted. Of an answer that broke off the engine's count never comes: the
         prompt is charged as reported early or else as estimated, and the answer by its delivered events, less the
         opening ones that carry none: the first token has one to itself, the others share theirs as they were asked to.
         An engine may put more tokens into an event when it is busy, never fewer, so nobody is charged for more than
-        was delivered. Sound is heard before the first word is written, so all of its seconds are charged.
+        was delivered. Sound is heard before the first word is written, so all of its seconds are charged: those that
+        the replica tells, or where the answer was given up before that, those that the upload has at least.
 
         Args:
             prompt_estimate: Tokens assumed for the prompt where the engine did not say.
+            sound_estimate: Seconds assumed for its sound likewise.
             opening_frames: Events at the start that carry no token.
             answers: How many answers the stream carries side by side.
 
@@ -63,7 +67,8 @@ class Delivery:
         if self.audio_seconds is not None and (self.first_byte_at is not None or self.outcome is Outcome.ABORTED):
             return Usage(0, 0, audio_seconds=self.audio_seconds)
         if self.first_byte_at is None:
-            return Usage(prompt_estimate, 0) if self.outcome is Outcome.ABORTED else None
+            given_up = self.outcome is Outcome.ABORTED
+            return Usage(prompt_estimate, 0, audio_seconds=sound_estimate) if given_up else None
         prompt = self.usage.prompt_tokens if self.usage is not None else prompt_estimate
         reported = self.usage.completion_tokens if self.usage is not None else 0
         deltas = max(self.deltas - opening_frames, 0)

@@ -13,6 +13,7 @@ from email.utils import formatdate
 from typing import Final, TypeAlias
 
 from fairlead_contract.errors import FairleadError, InternalError, Overloaded, Unavailable
+from fairlead_gateway.body_budget import BodyBudget
 from fairlead_gateway.client_connection import ClientConnection
 from fairlead_gateway.deadlines import Deadlines
 from fairlead_gateway.reply import Render, Reply
@@ -56,6 +57,7 @@ class Edge:
 
     Attributes:
         draining: Whether the edge is shutting down: replies announce that the connection closes.
+        bodies: What requests' bodies may hold together.
         requests: What is being answered, or has been and is being settled.
     """
 
@@ -66,10 +68,12 @@ class Edge:
         render: Render,
         dialect_of: Callable[[str], str],
         limits: EdgeLimits,
+        bodies: BodyBudget,
         deadlines: Deadlines,
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self.limits = limits
+        self.bodies = bodies
         self.render = render
         self.draining = False
         self._handler = handler
@@ -159,6 +163,8 @@ class Edge:
         except Exception:  # whatever goes wrong in one request is that request's alone
             log.exception("a request failed in the gateway", extra=_named(request))
             reply.refuse(InternalError("The gateway failed to answer; the request id finds the cause in its log."))
+        finally:
+            request.body.let_go()
         if not reply.finished:
             reply.cut()
 

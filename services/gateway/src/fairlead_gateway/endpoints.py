@@ -76,6 +76,16 @@ _RERANK = Endpoint(
     engine_default_output=0,
 )
 
+_TRANSCRIPTIONS = Endpoint(
+    path="/v1/audio/transcriptions",
+    kind="transcriptions",
+    dialect=Dialect.OPENAI,
+    upstream_path="/v1/audio/transcriptions",
+    streamable=True,
+    audio=True,
+    engine_default_output=0,
+)
+
 _TABLE = (
     Endpoint(
         path="/v1/chat/completions",
@@ -177,23 +187,12 @@ _TABLE = (
         prompt_fields=("queries", "documents", "items", "data_1", "data_2", "text_1", "text_2"),
         engine_default_output=0,
     ),
-    Endpoint(
-        path="/v1/audio/transcriptions",
-        kind="transcriptions",
-        dialect=Dialect.OPENAI,
-        upstream_path="/v1/audio/transcriptions",
-        streamable=True,
-        audio=True,
-        engine_default_output=0,
-    ),
-    Endpoint(
+    _TRANSCRIPTIONS,
+    replace(
+        _TRANSCRIPTIONS,
         path="/v1/audio/translations",
         kind="translations",
-        dialect=Dialect.OPENAI,
         upstream_path="/v1/audio/translations",
-        streamable=True,
-        audio=True,
-        engine_default_output=0,
     ),
 )
 

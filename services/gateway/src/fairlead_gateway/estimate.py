@@ -18,16 +18,13 @@ from typing import Final
 from fairlead_gateway.buckets import Bucket
 from fairlead_gateway.call import Call
 from fairlead_gateway.costs import Cost
+from fairlead_gateway.sound import LONGEST_AUDIO_S
 from fairlead_gateway.usage import Usage
 
 BYTES_PER_TOKEN: Final = 4
 DEFAULT_ANSWER_TOKENS: Final = 1024
 TEMPLATE_TOKENS: Final = 64
 """What a chat template adds that is no part of the request, such as a default system prompt."""
-
-LONGEST_AUDIO_S: Final = 600
-"""Seconds of sound that an engine takes (vLLM's VLLM_MAX_AUDIO_DECODE_DURATION_S); a file's size does not tell how long
-it sounds."""
 
 
 def prompt_tokens(call: Call) -> int:

@@ -15,6 +15,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from fairlead_contract.errors import InvalidRequest, InvalidValue, RequestTooLarge, UnsupportedMediaType
+from fairlead_gateway.sound import least_seconds
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
@@ -86,8 +87,14 @@ class Form:
     def content_type(self) -> str:
         return f"multipart/form-data; boundary={self._boundary}"
 
-    def written(self, model: str) -> bytes:
-        """Return the form for an engine that knows the model by this name."""
+    def least_seconds(self) -> int:
+        """Return for how many seconds the file sounds at least."""
+        pieces = [piece for part in self._parts if part.is_file for piece in part.data]
+        beginning = b"".join(pieces[:2])  # what looked like a boundary may come before a slice
+        return least_seconds(sum(len(piece) for piece in pieces), beginning)
+
+    def pieces(self, model: str) -> list[bytes | memoryview]:
+        """Return the form for an engine that knows the model by this name; the file's bytes are not copied."""
         delimiter = f"--{self._boundary}".encode("ascii")
         pieces: list[bytes | memoryview] = []
         for part in self._parts:
@@ -97,7 +104,7 @@ class Form:
             pieces += [model.encode()] if part.name == "model" else part.data
             pieces.append(b"\r\n")
         pieces += [delimiter, b"--\r\n"]
-        return b"".join(pieces)
+        return pieces
 
 
 async def read_form(body: bytes, content_type: str | None) -> Form:

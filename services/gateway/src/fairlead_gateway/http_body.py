@@ -27,7 +27,10 @@ class BodyDecoder(Protocol):
         """
 
     def take(self) -> bytes:
-        """Return the complete body."""
+        """Return the complete body, and forget it."""
+
+    def forget(self) -> None:
+        """Forget what has arrived."""
 
 
 def body_decoder(length: int | None, *, limit_bytes: int) -> BodyDecoder:
@@ -53,9 +56,11 @@ class LengthBody:
         return data[len(piece) :]
 
     def take(self) -> bytes:
-        if len(self._pieces) != 1:
-            self._pieces = [b"".join(self._pieces)]
-        return self._pieces[0]
+        pieces, self._pieces = self._pieces, []
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def forget(self) -> None:
+        self._pieces = []
 
 
 class ChunkedBody:
@@ -85,7 +90,11 @@ class ChunkedBody:
         return b""
 
     def take(self) -> bytes:
-        return bytes(self._body)
+        body, self._body = self._body, bytearray()
+        return bytes(body)
+
+    def forget(self) -> None:
+        self._body = bytearray()
 
     def _size(self, unread: bytes, position: int) -> int:
         """Read a chunk's size line at a position; return its length, or 0 where it has not arrived yet."""

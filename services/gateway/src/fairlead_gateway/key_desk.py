@@ -15,6 +15,7 @@ from fairlead_contract.api_keys import KeyRecord, KeyWanted
 from fairlead_contract.errors import InvalidValue, PermissionDenied
 from fairlead_contract.grants import Grants, check_scopes, narrowing
 from fairlead_contract.key_register import KeyRegister, found
+from fairlead_contract.tenants import Limits
 from fairlead_gateway.principal import Principal
 from fairlead_gateway.tenants import TenantDirectory
 
@@ -27,7 +28,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class KeyDesk:
-    """Where admins have keys made, rotated and revoked.
+    """Where admins have keys made, rotated, limited and revoked.
 
     Attributes:
         reread: Puts changed keys in force in this gateway at once; the others see the change by themselves.
@@ -39,13 +40,25 @@ class KeyDesk:
     _turn: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
     """A lock held elsewhere for long costs one thread and not all of them."""
 
-    async def all(self) -> tuple[KeyRecord, ...]:
-        """Return all keys, revoked and expired ones too.
+    async def page(self, tenant: str | None, *, after: str | None, limit: int) -> tuple[tuple[KeyRecord, ...], bool]:
+        """Return keys, revoked and expired ones too, in the order in which they were made.
+
+        Args:
+            tenant: Whose keys; None for all.
+            after: Id of the key after which they begin; None for the first ones.
+            limit: How many at most.
+
+        Returns:
+            The keys, and whether there are more.
 
         Raises:
+            KeyNotFound: No key has the id `after`.
             KeysUnavailable: They cannot be read.
         """
-        return (await asyncio.to_thread(self.register.store.read)).keys
+        keys = await asyncio.to_thread(self.register.store.read)
+        begin = 0 if after is None else 1 + [each.id for each in keys.keys].index(found(keys, after).id)
+        those = [each for each in keys.keys[begin:] if tenant in {None, each.tenant}]
+        return tuple(those[:limit]), len(those) > limit
 
     async def find(self, key_id: str) -> KeyRecord:
         """Return one key.
@@ -92,6 +105,19 @@ class KeyDesk:
         )
         _tell("rotated", record, admin)
         return key, record
+
+    async def limit(self, key_id: str, limits: Limits, admin: Principal) -> KeyRecord:
+        """Put other limits in the place of a key's own and return its record.
+
+        Raises:
+            KeyNotFound: No key has that id.
+            PermissionDenied: The key has more rights than the admin.
+            KeysUnavailable: The keys cannot be read or written.
+        """
+        _check_rights(admin, (await self.find(key_id)).scopes)
+        record = await self._changed(lambda: self.register.limit(key_id, limits))
+        _tell("limited", record, admin)
+        return record
 
     async def revoke(self, key_id: str, admin: Principal) -> KeyRecord:
         """Revoke a key and return its record.

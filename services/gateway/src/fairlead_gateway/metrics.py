@@ -4,6 +4,7 @@ Models come from the catalog and tenants from the tenants file, never from a req
 are counted together.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -158,6 +159,17 @@ class GatewayMetrics:
         self._models = Gauge(
             telemetry.GATEWAY_MODELS, "ModelDeployments in the watched namespaces", ("state",), registry=self.registry
         )
+        self._body_bytes = Gauge(
+            telemetry.GATEWAY_BODY_BYTES, "Bytes of requests' bodies that are held now", registry=self.registry
+        )
+        self._bodies_refused = self._counter(
+            telemetry.GATEWAY_BODIES_REFUSED, "Requests whose bodies there was no memory for", ()
+        )
+        self._untrusted_forwarded = self._counter(
+            telemetry.GATEWAY_UNTRUSTED_FORWARDED,
+            "Failures to authenticate that came through a proxy that is not trusted",
+            (),
+        )
         self._calls: dict[tuple[str, str, str], CallMetrics] = {}
         self._tenants: set[str] = set()
 
@@ -229,6 +241,18 @@ class GatewayMetrics:
         """Tell how many ModelDeployments have a route, and how many have none, for the contract refuses them."""
         self._models.labels("routed").set(routed)
         self._models.labels("refused").set(refused)
+
+    def untrusted_forwarded(self) -> None:
+        """Count a failure to authenticate whose sender's address a proxy tells that is not trusted."""
+        self._untrusted_forwarded.inc()
+
+    def body_refused(self) -> None:
+        """Count a request whose body there was no memory for."""
+        self._bodies_refused.inc()
+
+    def watch_bodies(self, held_bytes: Callable[[], int]) -> None:
+        """Show what requests' bodies hold whenever somebody looks, for it changes with each request."""
+        self._body_bytes.set_function(held_bytes)
 
     def render(self) -> bytes:
         """Return all metrics in Prometheus' text format."""

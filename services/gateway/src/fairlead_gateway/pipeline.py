@@ -153,6 +153,8 @@ async def admit(endpoint: Endpoint, request: Request, reply: Reply, record: Reco
     principal = await authenticate(request, record, services)
     if services.traces is not None:
         record.trace = services.traces.begin(endpoint, request)
+    elif request.trace_context is not None:  # engines record what the gateway records, which is nothing
+        request.trace_context = request.trace_context.unsampled()
     permit(principal, endpoint.kind)
     timeout_s = client_timeout_s(request.head.headers)
     call, route = await understand(endpoint, request, principal, record, services)
@@ -287,6 +289,7 @@ async def settle(inference: Inference, services: Services) -> None:
         prompt_estimate=inference.reservation.prompt_tokens,
         opening_frames=call.choices if call.endpoint.kind == "chat" else 0,
         answers=call.choices,
+        sound_estimate=0 if call.form is None else call.form.least_seconds(),
     )
     await services.limiter.settle(inference.reservation, usage, delivery.outcome)
     if (

@@ -38,6 +38,7 @@ class Relay:
 
     Args:
         hide_usage: Whether a stream's usage event is for the gateway alone.
+        streamable: Whether an answer in one piece could have been asked for as a stream.
         keep: Whether the delivered bytes are kept, for the cache.
         on_slow: Called when the client is slow to read an answer that is still under way.
 
@@ -45,7 +46,18 @@ class Relay:
         status: HTTP status of the upstream's answer, 0 before.
     """
 
-    __slots__ = ("_dialect", "_error", "_flow", "_hide_usage", "_on_slow", "_reader", "_reply", "delivery", "status")
+    __slots__ = (
+        "_dialect",
+        "_error",
+        "_flow",
+        "_hide_usage",
+        "_on_slow",
+        "_reader",
+        "_reply",
+        "_streamable",
+        "delivery",
+        "status",
+    )
 
     def __init__(
         self,
@@ -54,11 +66,13 @@ class Relay:
         dialect: Dialect,
         hide_usage: bool,
         keep: bool,
+        streamable: bool = True,
         on_slow: Callable[[], None] | None = None,
     ) -> None:
         self._reply = reply
         self._dialect = dialect
         self._hide_usage = hide_usage
+        self._streamable = streamable
         self._on_slow = on_slow
         self._reader: _Reader | None = None
         self._flow: Flow | None = None
@@ -97,7 +111,13 @@ class Relay:
         elif content_type.startswith(EVENT_STREAM):
             self._reader = StreamReader(self._reply, self.delivery, dialect=self._dialect, hide_usage=self._hide_usage)
         else:
-            self._reader = AnswerReader(self._reply, self.delivery, dialect=self._dialect, content_type=content_type)
+            self._reader = AnswerReader(
+                self._reply,
+                self.delivery,
+                dialect=self._dialect,
+                content_type=content_type,
+                streamable=self._streamable,
+            )
 
     def data(self, data: bytes) -> None:
         reader = self._reader

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from fairlead_contract.errors import FairleadError
+from fairlead_gateway.body_budget import BodyBudget
 from fairlead_gateway.headers import Headers, first
 from fairlead_gateway.http_body import body_decoder, too_large
 from fairlead_gateway.http_head import RequestHead
@@ -21,13 +22,35 @@ class Body:
     Args:
         length: Its announced length in bytes, or None where it comes in chunks.
         limit_bytes: The largest body that is taken.
+        budget: What all bodies together may hold; this one counts until it is let go.
         on_wanted: Called when somebody waits for a body that has not arrived; None where nobody needs to know.
     """
 
-    __slots__ = ("_decoder", "_error", "_on_wanted", "_waiter")
+    __slots__ = (
+        "_arrived",
+        "_budget",
+        "_counted",
+        "_decoder",
+        "_error",
+        "_forgotten",
+        "_length",
+        "_on_wanted",
+        "_waiter",
+    )
 
-    def __init__(self, length: int | None, *, limit_bytes: int, on_wanted: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        length: int | None,
+        *,
+        limit_bytes: int,
+        budget: BodyBudget,
+        on_wanted: Callable[[], None] | None = None,
+    ) -> None:
         self._decoder = body_decoder(length, limit_bytes=limit_bytes)
+        self._length = length or 0
+        self._budget = budget
+        self._arrived = self._counted = 0
+        self._forgotten = False
         self._on_wanted = on_wanted
         self._error: FairleadError | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -41,14 +64,16 @@ class Body:
     @property
     def broken(self) -> bool:
         """Whether the rest of the body will never be read."""
-        return self._error is not None
+        return self._forgotten
 
     def feed(self, data: bytes) -> bytes:
         """Take arriving bytes; return those that lie behind the body's end."""
-        if self._error is not None:
+        if self._forgotten:
             return b""
         try:
             rest = self._decoder.feed(data)
+            self._arrived += len(data) - len(rest)
+            self._count(self._arrived)
         except FairleadError as error:
             self.fail(error)
             return b""
@@ -57,19 +82,29 @@ class Body:
         return rest
 
     def fail(self, error: FairleadError) -> None:
-        """Let whoever reads the body, now or later, get an error instead."""
+        """Let whoever reads the body, now or later, get an error instead; what has arrived is forgotten."""
         self._error = error
+        self.let_go()
         self._wake()
 
+    def let_go(self) -> None:
+        """Forget what has arrived, and whatever may still come: nobody holds the body any more."""
+        self._forgotten = True
+        self._decoder.forget()
+        self._budget.give_back(self._counted)
+        self._counted = 0
+
     async def read(self) -> bytes:
-        """Return the whole body.
+        """Return the whole body, once: from then on it is the reader's.
 
         Raises:
             RequestTooLarge: It is larger than the gateway takes.
             RequestTimeout: The client stopped sending it.
             InvalidRequest: Its framing is broken, or the client left.
+            Overloaded: The gateway has no memory left for it.
         """
         if not self._decoder.complete and self._error is None:
+            self._count(self._length)
             if self._on_wanted is not None:
                 self._on_wanted()
             self._waiter = asyncio.get_running_loop().create_future()
@@ -77,6 +112,17 @@ class Body:
         if self._error is not None:
             raise self._error
         return self._decoder.take()
+
+    def _count(self, size: int) -> None:
+        """Count the body as one of so many bytes, unless it counts as a larger one.
+
+        Raises:
+            Overloaded: There is no room for them.
+        """
+        more = size - self._counted
+        if more > 0:
+            self._budget.take(more)
+            self._counted = size
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

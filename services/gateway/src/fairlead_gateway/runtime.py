@@ -12,6 +12,7 @@ from fairlead_gateway.app import create_app
 from fairlead_gateway.asgi import AsgiLane, Lifespan
 from fairlead_gateway.assembly import open_services
 from fairlead_gateway.auth import Authenticator
+from fairlead_gateway.body_budget import BodyBudget
 from fairlead_gateway.catalog import Catalog
 from fairlead_gateway.cluster.config import ClusterConfig
 from fairlead_gateway.config import Config
@@ -93,10 +94,12 @@ async def open_runtime(settings: GatewaySettings) -> AsyncIterator[Runtime]:
         draining = asyncio.Event()
         app = create_app(_api_services(opening, services, draining))
         await stack.enter_async_context(Lifespan(app))
-        scrape = _edge(scrape_lane(metrics, _report(config, services)), settings, deadlines)
+        bodies = BodyBudget(settings.bodies_bytes, on_refused=metrics.body_refused)
+        metrics.watch_bodies(lambda: bodies.held_bytes)
+        scrape = _edge(scrape_lane(metrics, _report(config, services)), settings, bodies, deadlines)
         stack.push_async_callback(scrape.drain, limit_s=0)
         lane = lanes(ENDPOINTS, Pipeline(services), AsgiLane(app), allowed_hosts=frozenset(settings.allowed_hosts))
-        edge = _edge(lane, settings, deadlines)
+        edge = _edge(lane, settings, bodies, deadlines)
         stack.push_async_callback(edge.drain, limit_s=0)
         stack.callback(services.resilience.close)
         metrics_port = await scrape.listen(settings.metrics_host, settings.metrics_port)
@@ -131,7 +134,7 @@ def _api_services(opening: Opening, services: Services, draining: asyncio.Event)
     )
 
 
-def _edge(handler: Handler, settings: GatewaySettings, deadlines: Deadlines) -> Edge:
+def _edge(handler: Handler, settings: GatewaySettings, bodies: BodyBudget, deadlines: Deadlines) -> Edge:
     limits = EdgeLimits(
         body_bytes=settings.body_bytes,
         body_bytes_on={path: settings.audio_bytes for path, endpoint in ENDPOINTS.items() if endpoint.audio},
@@ -143,7 +146,7 @@ def _edge(handler: Handler, settings: GatewaySettings, deadlines: Deadlines) -> 
         connections=min(settings.connections, _connection_room()),
         connections_per_peer=settings.connections_per_peer,
     )
-    return Edge(handler, render=render, dialect_of=dialect_of, limits=limits, deadlines=deadlines)
+    return Edge(handler, render=render, dialect_of=dialect_of, limits=limits, bodies=bodies, deadlines=deadlines)
 
 
 def _connection_room() -> int:

@@ -1,5 +1,6 @@
 """Sends a call to its route's upstream: where to, with which head, and how long it may take."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fairlead_contract.hop import hop_secret
@@ -63,7 +64,7 @@ class Sender:
         route: Route,
         endpoint: Endpoint,
         request: Request,
-        body: bytes,
+        body: Sequence[bytes | memoryview],
         sink: Sink,
         *,
         content_type: str,
@@ -72,7 +73,7 @@ class Sender:
         left_s: float | None = None,
         attempt: Attempt | None = None,
     ) -> None:
-        """Send a body and feed the answer to a sink; return when the answer is complete or abandoned.
+        """Send a body, in pieces, and feed the answer to a sink; return when the answer is complete or abandoned.
 
         Where the whole request's time is not what it usually is, because some of it is gone or the client gave less,
         `left_s` says how much of it is left. An attempt is told what becomes of the sending, where that is recorded.
@@ -86,11 +87,11 @@ class Sender:
         variable = b"%bcontent-type: %b\r\ncontent-length: %d\r\n%b: %b\r\n\r\n" % (
             trace,
             content_type.encode("ascii"),
-            len(body),
+            sum(len(piece) for piece in body),
             _REQUEST_ID,
             request.request_id.encode("ascii"),
         )
-        payload = b"".join((prepared.head, variable, body))
+        payload = (prepared.head + variable, *body)
         patience = self._streamed if stream else self._whole
         if left_s is not None:
             patience = patience.within(left_s)
@@ -113,7 +114,7 @@ class Sender:
         sink = _Knock()
         try:
             address = Address(route.upstream_host, route.upstream_port)
-            await self._pool.exchange(address, head, sink, self._streamed, model=route.identity, resend=Resend())
+            await self._pool.exchange(address, (head,), sink, self._streamed, model=route.identity, resend=Resend())
         finally:
             sink.over()
         return sink.status == 200  # noqa: PLR2004

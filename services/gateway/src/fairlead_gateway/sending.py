@@ -5,6 +5,7 @@ never reached an engine, once where it may have been what brought the engine dow
 """
 
 import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from fairlead_contract.errors import FairleadError, ModelLoading, UpstreamTimeout
@@ -28,35 +29,36 @@ async def deliver(inference: "Inference", services: "Services") -> FairleadError
     Raises:
         ClientLeft: The client left while its request was held.
     """
-    body = _body(inference, services)
     holding = _holding(inference, services)
     if inference.call.stream:
         inference.begin_waiting(services)
     if holding is None:
-        return await _attempt(inference, services, body)
+        return await _attempt(inference, services)
     error: FairleadError | None
-    error = (
-        ModelLoading(STARTING) if holding.cold(inference.route.identity) else await _attempt(inference, services, body)
-    )
+    error = ModelLoading(STARTING) if holding.cold(inference.route.identity) else await _attempt(inference, services)
     while error is not None and held(error) and (type(error) is ModelLoading or inference.resend.take()):
         refused = await _hold(inference, services, holding, error)
         if refused is not None:
             return refused
-        error = await _attempt(inference, services, body)
+        error = await _attempt(inference, services)
     return error
 
 
-def _body(inference: "Inference", services: "Services") -> bytes:
+def _body(inference: "Inference", services: "Services") -> Sequence[bytes | memoryview]:
+    """Return the body for the engine; it is made anew for each sending, so that who is held holds what came alone."""
     call = inference.call
+    if call.form is not None:
+        return call.form.pieces(inference.route.served_name)
     if call.stream and call.endpoint.paced:
         inference.tokens_per_event = call.tokens_per_event or services.pace.tokens_per_event
-    return rewrite(
+    body = rewrite(
         call,
         inference.route,
         services.salts.of(inference.principal.tenant),
         tokens_per_event=inference.tokens_per_event,
         answer_bound=inference.reservation.answer_bound,
     )
+    return (body,)
 
 
 def _holding(inference: "Inference", services: "Services") -> Holding | None:
@@ -64,7 +66,7 @@ def _holding(inference: "Inference", services: "Services") -> Holding | None:
     return holding if holding is not None and holding.rules.bound_s(stream=inference.call.stream) else None
 
 
-async def _attempt(inference: "Inference", services: "Services", body: bytes) -> FairleadError | None:
+async def _attempt(inference: "Inference", services: "Services") -> FairleadError | None:
     """Send a call once."""
     call, route, reply = inference.call, inference.route, inference.reply
     loop = asyncio.get_running_loop()
@@ -73,11 +75,13 @@ async def _attempt(inference: "Inference", services: "Services", body: bytes) ->
         how = door.enter(loop.time())
     except FairleadError as error:
         return error
+    body = _body(inference, services)
     relay = Relay(
         reply,
         dialect=call.endpoint.dialect,
         hide_usage=call.endpoint.usage_on_request and not call.include_usage,
         keep=inference.cache_key is not None,
+        streamable=call.endpoint.streamable,
         on_slow=None if inference.leads is None else lambda: step_back(inference, services),
     )
     inference.delivery = delivery = relay.delivery

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -75,6 +76,23 @@ def _namespace(value: str) -> str:
 
 
 Namespaces = Annotated[tuple[Annotated[str, AfterValidator(_namespace)], ...], NoDecode, BeforeValidator(_words)]
+
+
+def _collector(value: str) -> str:
+    """Return the URL of a collector; what is wrong with it is told without repeating it, for it may hold a secret."""
+    try:
+        url = urlsplit(value)
+        good = url.scheme in {"http", "https"} and url.hostname and "@" not in url.netloc and url.port != 0
+    except ValueError:
+        good = False
+    if not good or not value.isprintable() or " " in value:
+        raise ValueError(
+            "this is no address of a collector; write http://HOST:4318/v1/traces, without credentials, "
+            "or http://HOST:4318 where it comes from OTEL_EXPORTER_OTLP_ENDPOINT"
+        )
+    return value
+
+
 Hosts = Annotated[tuple[Annotated[str, AfterValidator(_host)], ...], NoDecode, BeforeValidator(_words)]
 Domains = Annotated[tuple[Annotated[str, AfterValidator(_domain)], ...], NoDecode, BeforeValidator(_words)]
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_words)]
@@ -241,6 +259,9 @@ class GatewaySettings(BaseSettings):
     audio_bytes: int = _bytes(
         26 * MIB, "Largest audio request", "Larger forms with sound are refused; the engine takes files of 25 MiB."
     )
+    bodies_bytes: int = _bytes(
+        256 * MIB, "Memory for requests", "Bytes of all requests' bodies that are held at a time; more get 503."
+    )
     head_timeout_s: float = _seconds(10, "Head time-out", "Time in which a request's head must be complete.")
     body_idle_s: float = _seconds(10, "Body idle time-out", "Longest pause within a request's body.")
     body_total_s: float = _seconds(120, "Body time-out", "Time in which a request's body must be complete.")
@@ -282,10 +303,9 @@ class GatewaySettings(BaseSettings):
         0, "Drain notice", "Time between being not ready and accepting no more, for load balancers to notice.", least=0
     )
 
-    traces_endpoint: str | None = Field(
+    traces_endpoint: Annotated[str, AfterValidator(_collector)] | None = Field(
         default_factory=lambda: traces_endpoint(os.environ),
         validate_default=True,
-        pattern=r"^https?://[^@\s]+$",
         title="Traces endpoint",
         description="Where spans are sent (OTLP over HTTP), as a whole URL without credentials; without it nothing is "
         "traced. By default what OTEL_EXPORTER_OTLP_TRACES_ENDPOINT or OTEL_EXPORTER_OTLP_ENDPOINT says.",

@@ -9,6 +9,7 @@ import logging
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 from typing import Final
 
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
@@ -65,8 +66,8 @@ class SpanExport:
         await asyncio.to_thread(self._thread.join, flush_s)
         self._abandoned = True
         self._exporter.shutdown()
-        self._lose(list(self._waiting), "shutdown")
-        self._waiting.clear()
+        while batch := self._next_batch():
+            self._lose(batch, "shutdown")
 
     def _run(self) -> None:
         while not self._closing:
@@ -76,8 +77,7 @@ class SpanExport:
         self._export()
 
     def _export(self) -> None:
-        while self._waiting and not self._abandoned:
-            batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+        while not self._abandoned and (batch := self._next_batch()):
             try:
                 spans = [
                     span
@@ -93,6 +93,14 @@ class SpanExport:
                 self._metrics.exported(len(spans))
             else:
                 self._lose(batch, "export")
+
+    def _next_batch(self) -> list[Record]:
+        """Take what waits, up to a batch; a record goes to one taker, also where the thread and the end both take."""
+        batch: list[Record] = []
+        with suppress(IndexError):
+            while len(batch) < BATCH:
+                batch.append(self._waiting.popleft())
+        return batch
 
     def _lose(self, batch: list[Record], reason: str) -> None:
         lost = sum(span_count(record.trace) for record in batch if record.trace is not None)

@@ -7,7 +7,7 @@ sent again stay within a budget, but for those to a proxy's successor, of which 
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -65,7 +65,7 @@ class UpstreamPool:
     async def exchange(
         self,
         address: Address,
-        payload: bytes,
+        payload: Sequence[bytes | memoryview],
         sink: Sink,
         patience: Patience,
         *,

@@ -1,11 +1,11 @@
-"""One kept-alive connection to an upstream: a request goes out in one write, the answer comes back in callbacks.
+"""One kept-alive connection to an upstream: a request goes out at once, the answer comes back in callbacks.
 
 llhttp reads heads and takes chunks apart; the bytes of a body are handed on as they arrive, once per read from the
 socket.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, cast
 
@@ -128,8 +128,8 @@ class UpstreamConnection(asyncio.Protocol):
     def usable(self) -> bool:
         return not self._closed and self._sink is None
 
-    def exchange(self, payload: bytes, sink: Sink, patience: Patience) -> asyncio.Future[None]:
-        """Send a request and feed its answer to a sink.
+    def exchange(self, payload: Sequence[bytes | memoryview], sink: Sink, patience: Patience) -> asyncio.Future[None]:
+        """Send a request, as the pieces that it is made of, and feed its answer to a sink.
 
         Returns:
             A future that is done when the answer is complete or abandoned; it raises StaleConnection, UpstreamFailed or
@@ -146,7 +146,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._finished = finished = self._loop.create_future()
         sink.attached(self)
         if not self._closed:
-            self._transport.write(payload)
+            self._transport.writelines(payload)
         return finished
 
     # How the sink steers.

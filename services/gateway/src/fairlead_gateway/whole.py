@@ -18,18 +18,34 @@ MAX_REFUSAL_BYTES: Final = 256 * 1024
 class AnswerReader:
     """Reads an answer in JSON, takes its usage, and sends its bytes on untouched.
 
+    Args:
+        streamable: Whether the same answer could be had as a stream, which is not held.
+
     Attributes:
         ended: Whether the reply has got its end.
         error: Why nothing was sent, if nothing was.
     """
 
-    __slots__ = ("_content_type", "_delivery", "_dialect", "_pieces", "_reply", "_size", "ended", "error")
+    __slots__ = (
+        "_content_type",
+        "_delivery",
+        "_dialect",
+        "_pieces",
+        "_reply",
+        "_size",
+        "_streamable",
+        "ended",
+        "error",
+    )
 
-    def __init__(self, reply: Reply, delivery: Delivery, *, dialect: Dialect, content_type: str) -> None:
+    def __init__(
+        self, reply: Reply, delivery: Delivery, *, dialect: Dialect, content_type: str, streamable: bool
+    ) -> None:
         self._reply = reply
         self._delivery = delivery
         self._dialect = dialect
         self._content_type = content_type
+        self._streamable = streamable
         self._pieces: list[bytes] = []
         self._size = 0
         self.ended = False
@@ -40,10 +56,10 @@ class AnswerReader:
         self._size += len(data)
         if self._size > MAX_ANSWER_BYTES:
             self._pieces.clear()
+            self._delivery.outcome = Outcome.ABORTED  # the engine has worked on it
+            smaller = "Ask for a stream, or for fewer logprobs" if self._streamable else "Send fewer texts in a request"
             self.fail(
-                AnswerTooLarge(
-                    f"The answer is larger than {MAX_ANSWER_BYTES} bytes. Ask for a stream, or for fewer logprobs."
-                )
+                AnswerTooLarge(f"The answer is larger than {MAX_ANSWER_BYTES} bytes, which is held whole. {smaller}.")
             )
 
     def end(self) -> None:

@@ -1,10 +1,10 @@
 """`fairlead keys`."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from rich.table import Table
 
 from fairlead_cli.commands.token import SCOPE_HELP
@@ -14,11 +14,18 @@ from fairlead_cli.home import find_home
 from fairlead_cli.keys import key_register, key_store
 from fairlead_cli.render import open_console
 from fairlead_cli.tenants_file import DEFAULT_TENANT
-from fairlead_contract.api_keys import KeyRecord, KeyWanted
+from fairlead_contract.api_keys import KeyRecord, KeyWanted, LimitsWanted
 from fairlead_contract.errors import InvalidValue
 from fairlead_contract.mistakes import mistakes_of
 
 KeyId = Annotated[str, typer.Argument(metavar="ID", help="Id of the key, from `fairlead keys list`.")]
+RequestsPerMinute = Annotated[int | None, typer.Option(help="Limit of this key, besides its tenant's.")]
+TokensPerMinute = Annotated[int | None, typer.Option(help="Likewise, of prompt and answer together.")]
+ParallelRequests = Annotated[int | None, typer.Option(help="Requests that run at the same time.")]
+TokensPerDay = Annotated[int | None, typer.Option(help="Hard quota of a day of UTC.")]
+CostPerDay = Annotated[float | None, typer.Option(help="Likewise, in the currency of the prices.")]
+
+Wanted = TypeVar("Wanted", bound=BaseModel)
 
 app = typer.Typer(help="API keys: long-lived, revocable, shown once.", no_args_is_help=True)
 
@@ -32,11 +39,11 @@ def create(
         str | None, typer.Option(help="How long it is valid, such as 90d; without it, until revoked.")
     ] = None,
     scope: Annotated[list[str] | None, typer.Option(help=SCOPE_HELP)] = None,
-    requests_per_minute: Annotated[int | None, typer.Option(help="Limit of this key, besides its tenant's.")] = None,
-    tokens_per_minute: Annotated[int | None, typer.Option(help="Likewise, of prompt and answer together.")] = None,
-    parallel_requests: Annotated[int | None, typer.Option(help="Requests that run at the same time.")] = None,
-    tokens_per_day: Annotated[int | None, typer.Option(help="Hard quota of a day of UTC.")] = None,
-    cost_per_day: Annotated[float | None, typer.Option(help="Likewise, in the currency of the prices.")] = None,
+    requests_per_minute: RequestsPerMinute = None,
+    tokens_per_minute: TokensPerMinute = None,
+    parallel_requests: ParallelRequests = None,
+    tokens_per_day: TokensPerDay = None,
+    cost_per_day: CostPerDay = None,
 ) -> None:
     """Make a key and print it alone on stdout. Only its hash is kept: it cannot be shown again."""
     home = find_home()
@@ -50,7 +57,8 @@ def create(
     ttl_seconds = int(parse_duration(ttl).total_seconds()) if ttl else None
     wanted = {"tenant": tenant, "name": name, "ttl_seconds": ttl_seconds, "scopes": tuple(scope or ())}
     require_tenant(home, tenant)
-    key, record = key_register(home).create(_wanted(wanted | {"limits": limits}), now=datetime.now(UTC))
+    asked = _checked(KeyWanted, wanted | {"limits": limits})
+    key, record = key_register(home).create(asked, now=datetime.now(UTC))
     typer.echo(key)
     typer.echo(f"key {record.id} for tenant {tenant}: keep it now, it is not shown again", err=True)
 
@@ -73,7 +81,9 @@ def list_keys() -> None:
 @app.command("rotate")
 def rotate(
     key_id: KeyId,
-    grace: Annotated[str, typer.Option(help="How long the old key stays good: 90s, 30m, 24h, 7d.")] = "24h",
+    grace: Annotated[
+        str, typer.Option(help="How long the old key stays good: 90s, 30m, 24h, 7d; 0s not at all.")
+    ] = "24h",
     ttl: Annotated[
         str | None, typer.Option(help="How long the new one is valid; without it, as long as the old one was to be.")
     ] = None,
@@ -81,11 +91,33 @@ def rotate(
     """Replace a key by a new one with the same id and rights, and print that alone on stdout."""
     lifetime = parse_duration(ttl) if ttl else None
     key, record = key_register(find_home()).rotate(
-        key_id, grace=parse_duration(grace), lifetime=lifetime, now=datetime.now(UTC)
+        key_id, grace=parse_duration(grace, or_none=True), lifetime=lifetime, now=datetime.now(UTC)
     )
     typer.echo(key)
-    until = _render(record.retired[-1].expires_at)
-    typer.echo(f"key {key_id} rotated: keep it now, it is not shown again; the old one is good until {until}", err=True)
+    old = f"is good until {_render(record.retired[-1].expires_at)}" if record.retired else "opens nothing any more"
+    typer.echo(f"key {key_id} rotated: keep it now, it is not shown again; the old one {old}", err=True)
+
+
+@app.command("limit")
+def limit(
+    key_id: KeyId,
+    *,
+    requests_per_minute: RequestsPerMinute = None,
+    tokens_per_minute: TokensPerMinute = None,
+    parallel_requests: ParallelRequests = None,
+    tokens_per_day: TokensPerDay = None,
+    cost_per_day: CostPerDay = None,
+) -> None:
+    """Replace all of a key's own limits by these; without any, its tenant's alone hold. In force within a second."""
+    limits = {
+        "requests_per_minute": requests_per_minute,
+        "tokens_per_minute": tokens_per_minute,
+        "parallel_requests": parallel_requests,
+        "tokens_per_day": tokens_per_day,
+        "cost_per_day": cost_per_day,
+    }
+    record = key_register(find_home()).limit(key_id, _checked(LimitsWanted, {"limits": limits}).limits)
+    typer.echo(f"key {key_id} limited: {_limits(record)}".replace("\n", ", "), err=True)
 
 
 @app.command("revoke")
@@ -95,16 +127,16 @@ def revoke(key_id: KeyId) -> None:
     typer.echo(f"key {key_id} revoked", err=True)
 
 
-def _wanted(given: dict[str, object]) -> KeyWanted:
+def _checked(form: type[Wanted], given: dict[str, object]) -> Wanted:
     """Return what is asked for.
 
     Raises:
         InvalidValue: One line per value that cannot be.
     """
     try:
-        return KeyWanted.model_validate(given)
+        return form.model_validate(given)
     except ValidationError as error:
-        raise InvalidValue("\n".join(str(mistake) for mistake in mistakes_of(error, KeyWanted))) from None
+        raise InvalidValue("\n".join(str(mistake) for mistake in mistakes_of(error, form))) from None
 
 
 def _limits(record: KeyRecord) -> str:

@@ -6,13 +6,14 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Depends, Query, Request, Response, status
 from pydantic import BaseModel, ConfigDict, Field
 
-from fairlead_contract.api_keys import MAX_LIFETIME_S, KeyRecord, KeyWanted
+from fairlead_contract.api_keys import MAX_LIFETIME_S, KeyRecord, KeyWanted, LimitsWanted
 from fairlead_contract.tenants import Limits
 from fairlead_gateway.api.json_body import read_body
 from fairlead_gateway.api.services import Caller, GatewayServices, GrantedToAdmins
 
 router = APIRouter(prefix="/v1/admin/keys", tags=["keys"], dependencies=[Depends(GrantedToAdmins("keys"))])
 
+MAX_PAGE: Final = 1000
 DAY_S: Final = 24 * 3600
 MAX_GRACE_S: Final = 90 * DAY_S
 
@@ -53,10 +54,11 @@ class ShownKey(Key):
 
 
 class KeyList(BaseModel):
-    """All keys, or those of one tenant, in the order in which they were made."""
+    """Keys of all tenants, or of one, in the order in which they were made."""
 
     object: Literal["list"] = "list"
     data: list[Key]
+    has_more: bool = Field(description="Whether there are more; ask for those `after` the last one's id.")
 
 
 def _body(form: type[BaseModel], *, required: bool) -> dict[str, Any]:
@@ -74,11 +76,15 @@ async def create_key(request: Request, response: Response, caller: Caller, servi
 
 @router.get("")
 async def list_keys(
-    services: GatewayServices, tenant: Annotated[str | None, Query(description="Only keys of this tenant.")] = None
+    services: GatewayServices,
+    tenant: Annotated[str | None, Query(description="Only keys of this tenant.")] = None,
+    after: Annotated[str | None, Query(description="Id of the last key of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="Most keys of this page.")] = 100,
 ) -> KeyList:
-    """List keys, revoked and expired ones too."""
+    """List keys, revoked and expired ones too, page by page."""
+    keys, has_more = await services.keys.page(tenant, after=after, limit=limit)
     now = datetime.now(UTC)
-    return KeyList(data=[_key(each, now) for each in await services.keys.all() if tenant in {None, each.tenant}])
+    return KeyList(data=[_key(each, now) for each in keys], has_more=has_more)
 
 
 @router.get("/{key_id}")
@@ -97,6 +103,13 @@ async def rotate_key(
     grace = timedelta(seconds=wanted.grace_seconds)
     key, record = await services.keys.rotate(key_id, caller, grace=grace, lifetime=lifetime)
     return _shown(key, record, response)
+
+
+@router.patch("/{key_id}", openapi_extra=_body(LimitsWanted, required=True))
+async def limit_key(key_id: str, request: Request, caller: Caller, services: GatewayServices) -> Key:
+    """Give a key other limits of its own; they are in force within a second."""
+    wanted = await read_body(request, LimitsWanted)
+    return _key(await services.keys.limit(key_id, wanted.limits, caller), datetime.now(UTC))
 
 
 @router.delete("/{key_id}")

@@ -110,7 +110,8 @@ def explanation(entry: Entry) -> str:
         case Outcome.CACHED:
             return "The answer was in the response cache; the model was not asked, and nothing is charged."
         case Outcome.ABORTED:
-            return "The client left before the answer was whole; what was delivered is charged."
+            why = f"It was given up with `{entry.error}`" if entry.error else "The client left"
+            return f"{why} before the answer was whole; what was worked on is charged."
         case Outcome.REFUSED:
             return f"The request was refused with {entry.status} `{entry.error}` before it reached a model."
         case Outcome.FAILED if entry.ttft_ms is not None:
