@@ -36,7 +36,10 @@ LARGE_NUMBERS = merged(
         "gateway": {
             "settings": {"body_bytes": 1073741824, "ledger_entries": 20000000, "allowed_hosts": ["a.b", "c.d"]}
         },
-        "tenants": {"plans": {"default": {"tokensPerDay": 1000000000000}}, "prices": {"demo": {"input": 0.000001}}},
+        "tenants": {
+            "plans": {"default": {"tokensPerDay": 1000000000000}},
+            "prices": {"demo": {"input": 0.000001, "output": 1000000}},
+        },
     },
 )
 
