@@ -169,3 +169,17 @@ def test_sets_of_values_are_described() -> None:
     for file in (CHART / "ci").glob("*.yaml"):
         assert file.read_text().startswith("# ")
         assert yaml.safe_load(file.read_text())
+
+
+def test_values_in_the_documentation_are_taken() -> None:
+    """What the documentation tells people to write into their values is rendered as it stands."""
+    folder = CHARTS.parent / "docs" / "kubernetes"
+    texts = [(folder / name).read_text() for name in ("install.md", "operate.md")]
+    blocks = [
+        block for text in texts for block in re.findall(r"^ *```yaml\n(.*?)^ *```", text, re.DOTALL | re.MULTILINE)
+    ]
+    values = [read for block in blocks if "spec" not in (read := yaml.safe_load(block))]
+
+    assert len(values) > 4
+    for each in values:
+        assert rendered(merged(LEAST, each))

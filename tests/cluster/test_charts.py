@@ -198,7 +198,7 @@ def test_the_operator_may_do_what_it_plans_where_it_watches(
     ]
     with control_plane.client(account=f"{NAMESPACE}:fairlead-operator") as operator:
         for each in objects:
-            for namespace, status in (("models", {200, 201}), ("team-a", {403})):
+            for namespace, answers in (("models", {200, 201}), ("team-a", {403})):
                 body = each | {"metadata": {**each["metadata"], "namespace": namespace}}
                 answer = operator.patch(
                     path_of(control_plane, body),
@@ -206,7 +206,7 @@ def test_the_operator_may_do_what_it_plans_where_it_watches(
                     headers={"content-type": "application/apply-patch+yaml"},
                     json=body,
                 )
-                assert answer.status_code in status, answer.text
+                assert answer.status_code in answers, answer.text
         for path, status in (
             ("/apis/fairlead.dev/v1alpha1/namespaces/models/modeldeployments", 200),
             ("/apis/ray.io/v1/namespaces/models/rayservices", 200),
