@@ -160,7 +160,7 @@ class Auth(_Values):
     existing_secret: Name = Field(
         "",
         description="Secret with `jwt.key` (signs tokens) and `pepper` (keys the hashes of API keys), each at least 32 "
-        "bytes. Empty makes one once and keeps it over upgrades; not under Argo CD, see the guide.",
+        "bytes. Empty makes one once and keeps it over upgrades; not under Argo CD, see docs/kubernetes/install.md.",
     )
     existing_api_keys_secret: Name = Field(
         "", description="Secret that holds API keys' hashes. Empty makes an empty one, which the gateways fill."

@@ -36,7 +36,10 @@ LARGE_NUMBERS = merged(
         "gateway": {
             "settings": {"body_bytes": 1073741824, "ledger_entries": 20000000, "allowed_hosts": ["a.b", "c.d"]}
         },
-        "tenants": {"plans": {"default": {"tokensPerDay": 1000000000000}}, "prices": {"demo": {"input": 0.000001}}},
+        "tenants": {
+            "plans": {"default": {"tokensPerDay": 1000000000000}},
+            "prices": {"demo": {"input": 0.000001, "output": 1000000}},
+        },
     },
 )
 
@@ -76,7 +79,7 @@ def test_the_services_take_their_environments(monkeypatch: pytest.MonkeyPatch, n
     """Gateway and operator start with what the chart gives them."""
     given(monkeypatch, values_of(name))
 
-    gateway, operator = GatewaySettings(), OperatorSettings()  # type: ignore[call-arg]
+    gateway, operator = GatewaySettings(), OperatorSettings()
     assert gateway.longest_stream_s == operator.longest_stream_s
     assert operator.gateway_namespace == NAMESPACE
 
@@ -85,7 +88,7 @@ def test_values_arrive_as_they_were_written(monkeypatch: pytest.MonkeyPatch) -> 
     """Lists, parts of settings and tenants reach gateway and operator as the values say."""
     objects = given(monkeypatch, values_of("production"))
 
-    gateway, operator = GatewaySettings(), OperatorSettings()  # type: ignore[call-arg]
+    gateway, operator = GatewaySettings(), OperatorSettings()
     assert gateway.allowed_hosts == ("api.example.com",)
     assert gateway.body_bytes == 16 * 1024 * 1024
     assert (gateway.gateways, gateway.longest_stream_s) == (12, 900)
@@ -105,7 +108,7 @@ def test_large_numbers_stay_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     """A number that Helm would write as 1e+09 arrives as it was written."""
     objects = given(monkeypatch, LARGE_NUMBERS)
 
-    gateway = GatewaySettings()  # type: ignore[call-arg]
+    gateway = GatewaySettings()
     assert (gateway.body_bytes, gateway.ledger_entries) == (1073741824, 20000000)
     assert gateway.allowed_hosts == ("a.b", "c.d")
     tenants = parse_tenants(found(objects, "ConfigMap", "fairlead-tenants")["data"]["tenants.yaml"], where="tenants")
@@ -184,7 +187,7 @@ def test_a_redis_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch, merged(LEAST, {"valkey": {"enabled": False}, "redis": {"url": "redis://redis.example:6379"}})
     )
 
-    assert GatewaySettings().redis == "redis://redis.example:6379"  # type: ignore[call-arg]
+    assert GatewaySettings().redis == "redis://redis.example:6379"
     assert not any(each["kind"] == "StatefulSet" for each in objects)
 
 

@@ -14,6 +14,8 @@ from tests.charts.rendering import CHART, CHARTS, LEAST, NAMESPACE, SETS, merged
 from tests.charts.test_objects import OF_OTHERS
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.model_deployments import DEFINITIONS, ModelDeployments
+from tests.cluster.model_deployments import NAMESPACED as MODELS
+from tests.contract.manifests import document
 from tests.operator.conftest import ray_service_definition
 from tests.operator.worlds import model, planned, settings
 from tests.support.waiting import eventually
@@ -149,25 +151,20 @@ def test_an_uninstallation_leaves_nothing(control_plane: ControlPlane, helm: Con
 
 
 def test_definitions_outlive_their_chart(client: httpx2.Client, control_plane: ControlPlane) -> None:
-    """The chart of definitions takes over what is there, upgrades it, and leaves it when it goes."""
+    """The chart of definitions brings and upgrades the kind; when it goes, kind and models stay."""
     definition = f"{DEFINITIONS}/modeldeployments.fairlead.dev"
-    owner = {
-        "metadata": {
-            "labels": {"app.kubernetes.io/managed-by": "Helm"},
-            "annotations": {
-                "meta.helm.sh/release-name": "fairlead-crds",
-                "meta.helm.sh/release-namespace": NAMESPACE,
-            },
-        }
-    }
-    assert client.patch(definition, json=owner, headers={"content-type": "application/merge-patch+json"}).is_success
-    uid = client.get(definition).json()["metadata"]["uid"]
+    client.delete(definition)
+    eventually(lambda: client.get(definition).status_code == 404, within_s=30, what="the kind is unknown")
     with Config(kubeconfig_path=control_plane.kubeconfig, namespace=NAMESPACE) as helm:
         helm.install(CHARTS / "fairlead-crds", "fairlead-crds")
+        eventually(lambda: client.get(MODELS).is_success, within_s=30, what="the kind is served")
+        assert client.post(MODELS, params={"fieldValidation": "Strict"}, json=document()).is_success
         helm.upgrade(CHARTS / "fairlead-crds", "fairlead-crds")
         helm.uninstall("fairlead-crds")
 
-    assert client.get(definition).json()["metadata"]["uid"] == uid
+    name = document()["metadata"]["name"]
+    assert client.get(f"{MODELS}/{name}").is_success
+    assert client.delete(f"{MODELS}/{name}").is_success
 
 
 def test_notes_tell_what_the_cluster_lacks(client: httpx2.Client, helm: Config) -> None:
@@ -201,7 +198,7 @@ def test_the_operator_may_do_what_it_plans_where_it_watches(
     ]
     with control_plane.client(account=f"{NAMESPACE}:fairlead-operator") as operator:
         for each in objects:
-            for namespace, status in (("models", {200, 201}), ("team-a", {403})):
+            for namespace, answers in (("models", {200, 201}), ("team-a", {403})):
                 body = each | {"metadata": {**each["metadata"], "namespace": namespace}}
                 answer = operator.patch(
                     path_of(control_plane, body),
@@ -209,7 +206,7 @@ def test_the_operator_may_do_what_it_plans_where_it_watches(
                     headers={"content-type": "application/apply-patch+yaml"},
                     json=body,
                 )
-                assert answer.status_code in status, answer.text
+                assert answer.status_code in answers, answer.text
         for path, status in (
             ("/apis/fairlead.dev/v1alpha1/namespaces/models/modeldeployments", 200),
             ("/apis/ray.io/v1/namespaces/models/rayservices", 200),
