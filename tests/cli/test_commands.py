@@ -146,10 +146,10 @@ def test_manifest_mistakes_have_a_line_each(fairlead: Fairlead, home: Home, tmp_
 
 def test_cluster_sources_are_refused_before_anything_starts(fairlead: Fairlead, home: Home, tmp_path: Path) -> None:
     """A source that needs a cluster is refused by `up` at once."""
-    manifest = tmp_path / "s3.yaml"
+    manifest = tmp_path / "claim.yaml"
     manifest.write_text(
         "apiVersion: fairlead.dev/v1alpha1\nkind: ModelDeployment\nmetadata: {name: a}\n"
-        "spec: {model: {source: 's3://bucket/model'}}\n"
+        "spec: {model: {source: 'pvc://claim/model'}}\n"
     )
     said = fairlead("up", "-f", str(manifest))
     assert (said.returncode, "needs a cluster" in said.stderr) == (1, True)

@@ -43,7 +43,7 @@ def test_missing_libnuma(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     preflight.check_models(home, [deployment(resources={"accelerator": "nvidia-l4"})])
 
 
-@pytest.mark.parametrize("source", ["s3://bucket/model", "pvc://claim/model", "oci://registry/image:1"])
+@pytest.mark.parametrize("source", ["pvc://claim/model", "oci://registry/image:1"])
 def test_sources_of_clusters(home: Home, source: str) -> None:
     """A source that only a cluster can reach is refused with what works on one machine."""
     with pytest.raises(SourceNeedsCluster, match=r"demo: .* needs a cluster; on one machine, write hf://"):

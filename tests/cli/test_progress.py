@@ -20,6 +20,10 @@ def row(phase: Phase, **fields: object) -> ModelStatus:
             row(Phase.DOWNLOADING, download_bytes=25_000_000, download_total_bytes=1_000_000_000),
             "downloading 2 % (25 of 1,000 MB)",
         ),
+        (
+            row(Phase.DOWNLOADING, download_bytes=500_000_000, download_total_bytes=1_000_000_000, download_left_s=100),
+            "downloading 50 % (500 of 1,000 MB), 1m40s left",
+        ),
         (row(Phase.LOADING), "loading the model"),
         (row(Phase.LOADING, message="disk full"), "loading the model again; last time: disk full"),
         (row(Phase.READY), "ready"),

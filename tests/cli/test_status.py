@@ -9,7 +9,9 @@ from fairlead_contract.replica_facts import ReplicaFacts
 from tests.cli.builders import application, applied, observed, platform, service
 
 LOADING = {"demo": (ReplicaFacts("r1", "loading"),)}
-DOWNLOADING = {"demo": (ReplicaFacts("r1", "downloading", 1, 4), ReplicaFacts("r2", "downloading", 2, 4))}
+DOWNLOADING = {
+    "demo": (ReplicaFacts("r1", "downloading", 1, 4), ReplicaFacts("r2", "downloading", 2, 4, download_left_s=7))
+}
 READY = {"demo": (ReplicaFacts("r1", "ready", 0, 0, 12.5, 1000, 4096, ((0, 11), (1, 12))),)}
 
 
@@ -59,9 +61,9 @@ def test_facts_of_dead_replicas() -> None:
 
 
 def test_downloads_add_up() -> None:
-    """The download's progress is that of all replicas together."""
+    """The download's progress is that of all replicas together, and lasts as long as the slowest that knows."""
     row = only_row(applied(), facts=DOWNLOADING, demo=application("DEPLOYING", replicas=2))
-    assert (row.download_bytes, row.download_total_bytes) == (3, 8)
+    assert (row.download_bytes, row.download_total_bytes, row.download_left_s) == (3, 8, 7)
 
 
 def test_more_replicas_on_the_way() -> None:

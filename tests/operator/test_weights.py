@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import kubernetes_validate
 import pytest
 
 from fairlead_contract.modeldeployment import ModelDeployment
@@ -241,6 +242,7 @@ def test_nodes_of_one_replica_need_weights_that_all_can_read() -> None:
     assert weights_refusal(model(HF, **stages), settings("pvc")) is None
     assert weights_refusal(model(PVC, **stages), settings("pod")) is None
     assert weights_refusal(model(HF), settings("pod")) is None
+    assert weights_refusal(model(HF, parallelism={"pipeline": 2}), settings("pod")) is None
 
 
 def test_a_job_is_made_anew_when_its_making_changes() -> None:
@@ -250,3 +252,12 @@ def test_a_job_is_made_anew_when_its_making_changes() -> None:
         for one in (model(), model(), model(S3), model(scaling={"maxReplicas": 3}))
     ]
     assert digests[0] == digests[1] == digests[3] != digests[2]
+
+
+@pytest.mark.parametrize("source,environment", [(HF, TOKEN), (S3, KEYS)])
+def test_kubernetes_knows_every_field(source: str, environment: Json) -> None:
+    """Claim and Job hold against Kubernetes' own schemas, with no field that these do not have."""
+    deployment = model(source, engine={"env": [environment]}, placement={"tolerations": [{"operator": "Exists"}]})
+    chosen = settings(access_mode="ReadWriteOnce", storage_class="nfs", service_account="reader")
+    for made in plan_weights(deployment, settings=chosen, job=None, claim=None).apply:
+        kubernetes_validate.validate(made, "1.36", strict=True)

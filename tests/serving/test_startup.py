@@ -1,5 +1,8 @@
 """Phases and facts of a start."""
 
+import re
+from pathlib import Path
+
 from fairlead_contract import telemetry
 from fairlead_serving.processes import EngineRank
 from fairlead_serving.startup import EngineFacts, Phase, StartupReport
@@ -29,10 +32,16 @@ def test_one_phase_holds_at_a_time() -> None:
 
 
 def test_download_progress_is_told_in_bytes() -> None:
-    """How much has arrived, and how much is expected, are two gauges."""
+    """How much has arrived, how much is expected and how long it takes are gauges; -1 is a time that nobody knows."""
     board = Board()
-    StartupReport(board).downloaded(10, 40)
+    report = StartupReport(board)
+    report.downloaded(10, 40)
     assert (board[telemetry.DOWNLOAD_BYTES], board[telemetry.DOWNLOAD_TOTAL_BYTES]) == (10, 40)
+    assert board[telemetry.DOWNLOAD_REMAINING_SECONDS] == -1
+    report.downloaded(39, 40)
+    assert board[telemetry.DOWNLOAD_REMAINING_SECONDS] > 0
+    report.downloaded(40, 40)
+    assert board[telemetry.DOWNLOAD_REMAINING_SECONDS] == 0
 
 
 def test_facts_are_published_with_every_rank() -> None:
@@ -45,3 +54,17 @@ def test_facts_are_published_with_every_rank() -> None:
     assert board[telemetry.MAX_MODEL_LEN] == 2048
     seen = {labels for name, labels in board.values if name == telemetry.ENGINE_RANK}
     assert seen == {(("pid", "11"), ("rank", "0")), (("pid", "12"), ("rank", "1"))}
+
+
+def test_the_reference_lists_every_gauge() -> None:
+    """Every gauge stands on the page of metrics with its labels, and nothing else does."""
+    board = Board()
+    report = StartupReport(board)
+    report.enter(Phase.READY)
+    report.downloaded(1, 1)
+    report.started(EngineFacts(startup_s=1, kv_cache_tokens=1, max_model_len=1, ranks=(EngineRank(0, 11),)))
+    told = {(name, frozenset(dict(labels)) | {"model", "replica"}) for name, labels in board.values}
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "metrics.md").read_text()
+    (section,) = re.findall(r"^## Of replicas, .*?(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
+    rows = re.findall(r"^\| `(\w+)` \| gauge \| ([\w, ]+) \|", section, re.MULTILINE)
+    assert {(name, frozenset(labels.split(", "))) for name, labels in rows} == told

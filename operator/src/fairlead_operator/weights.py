@@ -23,7 +23,9 @@ from fairlead_contract.sizing import gpus_per_replica
 from fairlead_contract.weights import (
     CACHE_FOLDER,
     CLAIM_FOLDER,
+    FETCH_MODULE,
     IMAGE_FOLDER,
+    REFUSED_EXIT_CODE,
     cache_key,
     claim_name,
     concerns_fetching,
@@ -42,9 +44,6 @@ JOB_ANNOTATION = f"{API_GROUP}/weights-job"
 
 VOLUME = "weights"
 FETCH_CONTAINER = "fetch"
-REFUSED_EXIT_CODE = 65
-"""With which fetching ends where trying again is of no use (`fairlead_serving.fetch`)."""
-
 _RETRIES = 10
 _MEMORY_IN_NAME = re.compile(r"-(?P<gigabytes>\d+)gb\b")
 _PRESENT_AND_NEXT = 2
@@ -92,7 +91,8 @@ def plan_weights(
 
 def weights_refusal(deployment: ModelDeployment, settings: Settings) -> str | None:
     """Return why the pods of a model could not all read its weights, and what to do; None where they can."""
-    if not deployment.source.is_fetched or deployment.spec.parallelism.pipeline == 1 or settings.weights.kind == "pvc":
+    spans_nodes = deployment.spec.parallelism.pipeline > 1 and gpus_per_replica(deployment) > 0
+    if not spans_nodes or not deployment.source.is_fetched or settings.weights.kind == "pvc":
         return None
     return (
         f"pipeline {deployment.spec.parallelism.pipeline} spans nodes, and weights that are downloaded reach one of "
@@ -260,7 +260,7 @@ def _container(deployment: ModelDeployment, settings: Settings) -> Json:
         "name": FETCH_CONTAINER,
         "image": deployment.spec.engine.image or settings.serving_image,
         "imagePullPolicy": settings.image_pull_policy,
-        "command": ["python", "-m", "fairlead_serving.fetch"],
+        "command": ["python", "-m", FETCH_MODULE],
         "args": [
             f"--model={deployment.name}",
             f"--source={deployment.spec.model.source}",

@@ -61,7 +61,7 @@ def check_models(home: Home, deployments: Sequence[ModelDeployment]) -> None:
         if deployment.source.needs_cluster:
             raise SourceNeedsCluster(
                 f"{deployment.name}: {deployment.spec.model.source} needs a cluster; "
-                "on one machine, write hf://organisation/name or file:///folder",
+                "on one machine, write hf://organisation/name, s3://bucket/prefix or file:///folder",
                 param="spec.model.source",
             )
         _check_secrets(home, deployment)

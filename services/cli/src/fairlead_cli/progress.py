@@ -63,7 +63,9 @@ def _download(row: ModelStatus) -> str:
     if not row.download_total_bytes:
         return "downloading"
     done, total = row.download_bytes / _MEGABYTE, row.download_total_bytes / _MEGABYTE
-    return f"downloading {100 * row.download_bytes / row.download_total_bytes:.0f} % ({done:,.0f} of {total:,.0f} MB)"
+    part = f"{100 * row.download_bytes / row.download_total_bytes:.0f} % ({done:,.0f} of {total:,.0f} MB)"
+    left = f", {render_duration(row.download_left_s)} left" if row.download_left_s is not None else ""
+    return f"downloading {part}{left}"
 
 
 def _ready(row: ModelStatus) -> str:

@@ -58,6 +58,7 @@ class ModelStatus:
     pipeline: int = 1
     download_bytes: int = 0
     download_total_bytes: int = 0
+    download_left_s: int | None = None
     load_s: float | None = None
     kv_cache_tokens: int | None = None
     max_model_len: int | None = None
@@ -109,6 +110,7 @@ def _model(entry: Applied, observed: Observed) -> ModelStatus:
         pipeline=spec.parallelism.pipeline,
         download_bytes=sum(one.download_bytes for one in loading),
         download_total_bytes=sum(one.download_total_bytes for one in loading),
+        download_left_s=max((one.download_left_s for one in loading if one.download_left_s is not None), default=None),
         load_s=said.startup_s if said else None,
         kv_cache_tokens=said.kv_cache_tokens if said else None,
         max_model_len=said.max_model_len if said else None,

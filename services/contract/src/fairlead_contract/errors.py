@@ -38,6 +38,7 @@ FairleadError
 │   └── AnswerTooLong        504  the request asked for more than its time
 ├── EngineStartFailed        500
 ├── DownloadFailed           500
+│   └── DownloadRefused      500  trying again is of no use
 └── InternalError            500
 
 `code` is stable and machine-readable, `http_status` is what the HTTP door answers, `retryable` says whether the same
@@ -262,6 +263,11 @@ class EngineStartFailed(FairleadError):
 class DownloadFailed(FairleadError):
     code = "download_failed"
     retryable = True
+
+
+class DownloadRefused(DownloadFailed):
+    code = "download_refused"
+    retryable = False
 
 
 class InternalError(FairleadError):

@@ -62,9 +62,19 @@ def download_progress(facts: Iterable[ReplicaFacts]) -> Progress | None:
     if not slowest.download_total_bytes:
         return Progress(summary="finding out what to download")
     done, total, left_s = slowest.download_bytes, slowest.download_total_bytes, slowest.download_left_s
-    percent = min(100, int(100 * _done(slowest)))
-    summary = f"{percent}% of {render_bytes(total)}" + (f", {_render_time(left_s)} left" if left_s is not None else "")
+    summary = render_progress(done, total, left_s)
+    percent = _percent(done, total)
     return Progress(summary=summary, percent=percent, bytes_done=done, bytes_total=total, eta_seconds=left_s)
+
+
+def render_progress(done_bytes: int, total_bytes: int, left_s: float | None) -> str:
+    """Return how far a download is: 42% of 15.2 GB, 3 min left."""
+    part = f"{_percent(done_bytes, total_bytes)}% of {render_bytes(total_bytes)}"
+    return part if left_s is None else f"{part}, {_render_time(int(left_s))} left"
+
+
+def _percent(done_bytes: int, total_bytes: int) -> int:
+    return min(100, 100 * done_bytes // total_bytes)
 
 
 def render_bytes(size: int) -> str:

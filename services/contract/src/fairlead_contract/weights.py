@@ -18,6 +18,12 @@ CLAIM_FOLDER = "/var/lib/fairlead/claim"
 IMAGE_FOLDER = "/var/lib/fairlead/image"
 """Where a pod has the image of an oci:// source."""
 
+FETCH_MODULE = "fairlead_serving.fetch"
+"""What a Job runs to fetch weights."""
+
+REFUSED_EXIT_CODE = 65
+"""With which it ends where trying again is of no use."""
+
 _NOT_PLAIN = re.compile(r"[^A-Za-z0-9._-]+")
 _MAX_READABLE = 80
 

@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from fairlead_serving.model_files import DISK_FULL
+
 _LOG_PREFIX = re.compile(r"^(?:\([^)]*pid=\d+[^)]*\)\s*)*(?:(?:ERROR|WARNING|INFO)\s[\d\-:. ]+\[[^\]]+\]\s?)?")
 _RAISED = re.compile(r"^(?P<kind>[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Failed|Unavailable)): (?P<said>.+)$")
 _UNTELLING = ("Engine core initialization failed", "WorkerProc initialization failed", "Engine core proc")
@@ -116,9 +118,7 @@ _CAUSES = (
         r"validation errors? for \w+\n[^\n]*?(?:Value error, |Assertion failed, )(?P<said>[^\n]+?)(?: \[type=|\n|$)",
         "vLLM refuses this configuration: {said}",
     ),
-    _cause(
-        r"No space left on device", "the disk is full: free some space, or set FAIRLEAD_MODEL_CACHE to another disk"
-    ),
+    _cause(r"No space left on device", DISK_FULL),
 )
 
 

@@ -1,16 +1,18 @@
 """Downloads a model from the Hugging Face hub, or from whatever `HF_ENDPOINT` names.
 
-The hub client locks each file while it downloads it and resumes what was interrupted, so replicas of one node that
-start together fetch a model once.
+The hub client goes on where a connection broke off; a file that a process left unfinished is begun again, those that it
+finished are kept.
 """
 
+import errno
 import io
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import httpx
-from huggingface_hub import snapshot_download
+import httpx2
+from huggingface_hub import HfApi, snapshot_download
 from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
@@ -20,76 +22,109 @@ from huggingface_hub.errors import (
 )
 from tqdm import tqdm  # type: ignore[import-untyped]
 
-from fairlead_contract.errors import DownloadFailed
-
-ALLOWED_FILES = (
-    "*.safetensors",
-    "*.safetensors.index.json",
-    "config.json",
-    "generation_config.json",
-    "preprocessor_config.json",
-    "processor_config.json",
-    "tokenizer*",
-    "*.tiktoken",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.*",
-    "merges.txt",
-    "spiece.model",
-    "sentencepiece*.model",
-    "chat_template*",
-    "modules.json",
-    "config_sentence_transformers.json",
-    "sentence_bert_config.json",
-    "1_Pooling/config.json",
+from fairlead_contract.errors import DownloadFailed, DownloadRefused
+from fairlead_serving.model_files import (
+    ALLOWED_FILES,
+    DISK_FULL,
+    check_offer,
+    check_room,
+    check_sizes,
+    is_wanted,
+    present_bytes,
 )
-"""Weights as safetensors and what describes them; neither pickles nor code are ever fetched."""
+from fairlead_serving.progress import Progress
 
-
-_CAUSES: Mapping[type[Exception], str] = {
+_REFUSALS: Mapping[type[Exception], str] = {
     # A gated repository is a special case of one that is not found, so it comes first.
     GatedRepoError: "the repository is gated: accept its terms on the hub and give HF_TOKEN by spec.engine.env",
     RepositoryNotFoundError: "there is no such repository, or it is private: check the name, or give HF_TOKEN",
     RevisionNotFoundError: "the repository has no such revision: write a branch, a tag or a commit behind the @",
-    LocalEntryNotFoundError: "the hub cannot be reached and the model is not cached: check the network or HF_ENDPOINT",
 }
+_UNREACHABLE = "the hub cannot be reached and the model is not cached: check the network or HF_ENDPOINT"
+_CLIENTS_OWN_FOLDER = ".cache"
+"""What the hub client keeps beside the files of a download into a folder."""
 
 
-def download(repository: str, revision: str | None, cache: Path | None, progress: Callable[[int, int], None]) -> Path:
-    """Return the folder of a repository's snapshot, complete and on this machine.
+def download(uri: str, repository: str, revision: str | None, progress: Progress) -> Path:
+    """Return the folder of a repository's snapshot in the hub client's own cache, complete.
+
+    Other programs of the same user share that cache, and what lies there is used while the hub is away.
 
     Args:
+        uri: The source, for messages.
         repository: `organisation/name`.
         revision: Branch, tag or commit; None means the main branch.
-        cache: Folder for downloads; None means the hub client's own.
-        progress: Told how many bytes of how many have arrived, from any thread.
+        progress: Told how much has arrived.
 
     Raises:
         DownloadFailed: naming the cause and what to do about it.
     """
-    where = f"hf://{repository}" + (f"@{revision}" if revision else "")
     try:
         folder = snapshot_download(
-            repository,
-            revision=revision,
-            cache_dir=cache,
-            allow_patterns=list(ALLOWED_FILES),
-            tqdm_class=_meter(progress),
+            repository, revision=revision, allow_patterns=list(ALLOWED_FILES), tqdm_class=_meter(progress)
         )
-    except (OSError, ValueError, httpx.HTTPError) as error:
-        raise DownloadFailed(f"{where}: {_cause(error)}") from None
+    except (OSError, ValueError, httpx2.HTTPError) as error:
+        raise _explained(uri, error) from None
     return Path(folder)
 
 
-def _cause(error: Exception) -> str:
-    for kind, cause in _CAUSES.items():
+def download_into(folder: Path, uri: str, repository: str, revision: str | None, progress: Progress) -> None:
+    """Fetch a repository's files into a folder, which may hold some of them already.
+
+    Args:
+        folder: Where to; nobody else may write there meanwhile.
+        uri: The source, for messages.
+        repository: `organisation/name`.
+        revision: Branch, tag or commit; None means the main branch.
+        progress: Told how much has arrived.
+
+    Raises:
+        DownloadFailed: naming the cause and what to do about it.
+    """
+    try:
+        _download_into(folder, uri, repository, revision, progress)
+    except (OSError, ValueError, httpx2.HTTPError) as error:
+        raise _explained(uri, error) from None
+
+
+def _download_into(folder: Path, uri: str, repository: str, revision: str | None, progress: Progress) -> None:
+    # Asked first, so that what is to be there is known before anything is: the client takes what lies in a folder for
+    # complete while the hub is away.
+    offer = HfApi().model_info(repository, revision=revision, files_metadata=True)
+    sizes = {one.rfilename: one.size or 0 for one in offer.siblings or () if is_wanted(one.rfilename)}
+    check_offer(uri, sizes)
+    for unfinished in (folder / _CLIENTS_OWN_FOLDER).rglob("*.incomplete"):
+        unfinished.unlink()
+    total = sum(sizes.values())
+    present = sum(size for name, size in sizes.items() if present_bytes(folder / name) == size)
+    check_room(uri, folder, total - present)
+    snapshot_download(
+        repository,
+        revision=offer.sha,
+        local_dir=folder,
+        allow_patterns=list(ALLOWED_FILES),
+        tqdm_class=_meter(lambda done, _: progress(min(present + done, total), total)),
+    )
+    check_sizes(uri, folder, sizes)
+    shutil.rmtree(folder / _CLIENTS_OWN_FOLDER, ignore_errors=True)
+    progress(total, total)
+
+
+def _explained(uri: str, error: Exception) -> DownloadFailed:
+    for kind, cause in _REFUSALS.items():
         if isinstance(error, kind):
-            return cause
+            return DownloadRefused(f"{uri}: {cause}")
+    return DownloadFailed(f"{uri}: {_cause(error)}")
+
+
+def _cause(error: Exception) -> str:
     match error:
+        case LocalEntryNotFoundError() | httpx2.ConnectError() | httpx2.ConnectTimeout():
+            return _UNREACHABLE
         case HfHubHTTPError():
             return f"the hub answered {error.response.status_code}: try again later"
-        case OSError(errno=28):
-            return "the disk is full: free some space, or set FAIRLEAD_MODEL_CACHE to another disk"
+        case OSError(errno=errno.ENOSPC):
+            return DISK_FULL
         case _:
             said = " ".join(str(error).split())
             return f"the download broke off ({type(error).__name__}: {said}); it resumes on a retry"

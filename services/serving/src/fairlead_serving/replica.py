@@ -5,7 +5,6 @@ the replica's own port, so no token passes through a Ray call.
 """
 
 import asyncio
-import logging
 import os
 from typing import Any
 
@@ -18,10 +17,10 @@ from fairlead_serving.guard import EngineGuard
 from fairlead_serving.health import ProgressWatch
 from fairlead_serving.internal_door import keep_local
 from fairlead_serving.loading import load_engine, patience
+from fairlead_serving.progress import log_progress
+from fairlead_serving.ray_gauges import RayGauges
 from fairlead_serving.settings import ServingSettings
-from fairlead_serving.startup import Phase, RayGauges, StartupReport
-
-logger = logging.getLogger(__name__)
+from fairlead_serving.startup import Phase, StartupReport
 
 
 @serve.deployment(name=REPLICA_DEPLOYMENT)
@@ -38,6 +37,7 @@ class Replica:
 
     async def __init__(self, spec: dict[str, Any]) -> None:  # type: ignore[misc]  # Serve awaits it
         keep_local()
+        log_progress()
         self._spec = ReplicaSpec.model_validate(spec)
         self._settings = ServingSettings.from_environment()
         context = serve.get_replica_context()

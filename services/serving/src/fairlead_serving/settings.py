@@ -20,7 +20,7 @@ class ServingSettings:
 
     Attributes:
         hop_secret: The secret that every request must carry, read from the file that `FAIRLEAD_HOP_SECRET_FILE` names.
-        model_cache: Folder for downloaded models; None means the hub client's own cache.
+        model_cache: Folder for downloaded models; None means the user's own caches.
         secrets_folder: Folder with one file `<secret>/<key>` for each secret that an engine's environment refers to.
         traces_endpoint: Where the engine sends its spans, by OpenTelemetry's standard variables; None for nowhere.
     """
@@ -43,6 +43,11 @@ class ServingSettings:
             secrets_folder=_folder(environment, SECRETS_DIR),
             traces_endpoint=traces_endpoint(environment),
         )
+
+
+def users_cache(environment: Mapping[str, str] = os.environ) -> Path:
+    """Return where this user's downloads lie that no hub client keeps."""
+    return Path(environment.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "fairlead" / "weights"
 
 
 def _folder(environment: Mapping[str, str], name: str) -> Path | None:

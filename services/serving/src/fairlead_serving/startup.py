@@ -1,19 +1,15 @@
-"""How far a replica's start has come, and what its engine said of itself, as metrics.
+"""How far a replica's start has come, and what its engine said of itself, as gauges."""
 
-Ray's metrics agent exports them before the replica's port is open, on one machine and in a cluster alike.
-"""
-
-import asyncio
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from ray.util.metrics import Gauge
-
 from fairlead_contract import telemetry
 from fairlead_serving.processes import EngineRank
+from fairlead_serving.progress import Pace
 
-REPEAT_EVERY_S = 1.0
+UNKNOWN = -1.0
+"""What a gauge says of a time that nobody can tell."""
 
 
 class Phase(Enum):
@@ -43,45 +39,10 @@ class EngineFacts:
 
 
 class Gauges(Protocol):
-    """Where facts go; Ray's metrics in a replica."""
+    """Where facts go: Ray's metrics in a replica, a page of its own in a Job that fetches weights."""
 
     def set(self, name: str, value: float, **labels: str) -> None:
         """Set a gauge by its name and labels."""
-
-
-class RayGauges:
-    """Gauges of `ray.util.metrics`, with the replica's own labels on all of them.
-
-    Ray forgets a gauge that is not set again within two export intervals, so that a dead replica's facts vanish; those
-    of a living one must be repeated.
-    """
-
-    def __init__(self, *, model: str, replica: str) -> None:
-        self._labels = {"model": model, "replica": replica}
-        self._gauges: dict[str, Gauge] = {}
-        self._values: dict[tuple[str, tuple[tuple[str, str], ...]], float] = {}
-
-    def set(self, name: str, value: float, **labels: str) -> None:
-        """Set a gauge by its name and labels, now and with every repetition."""
-        self._values[name, tuple(labels.items())] = value
-        self._export(name, value, labels)
-
-    def repeat(self) -> None:
-        """Set all gauges again to what they are."""
-        for (name, labels), value in list(self._values.items()):
-            self._export(name, value, dict(labels))
-
-    async def repeat_for_ever(self) -> None:
-        """Repeat all gauges every second."""
-        while True:
-            self.repeat()
-            await asyncio.sleep(REPEAT_EVERY_S)
-
-    def _export(self, name: str, value: float, labels: dict[str, str]) -> None:
-        tags = self._labels | labels
-        if name not in self._gauges:
-            self._gauges[name] = Gauge(name, tag_keys=tuple(tags))
-        self._gauges[name].set(value, tags=tags)
 
 
 class StartupReport:
@@ -90,6 +51,7 @@ class StartupReport:
     def __init__(self, gauges: Gauges) -> None:
         self._gauges = gauges
         self._phase: Phase | None = None
+        self._pace = Pace()
 
     def enter(self, phase: Phase) -> None:
         """Leave the current phase for another."""
@@ -99,9 +61,12 @@ class StartupReport:
         self._gauges.set(telemetry.REPLICA_PHASE, 1, phase=phase.value)
 
     def downloaded(self, done_bytes: int, total_bytes: int) -> None:
-        """Tell how much of the model has arrived."""
+        """Tell how much of the model has arrived, and when the rest will."""
+        self._pace.note(done_bytes)
+        left_s = self._pace.left_s(total_bytes)
         self._gauges.set(telemetry.DOWNLOAD_BYTES, done_bytes)
         self._gauges.set(telemetry.DOWNLOAD_TOTAL_BYTES, total_bytes)
+        self._gauges.set(telemetry.DOWNLOAD_REMAINING_SECONDS, UNKNOWN if left_s is None else left_s)
 
     def started(self, facts: EngineFacts) -> None:
         """Publish what the engine said of itself."""
