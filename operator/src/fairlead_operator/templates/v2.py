@@ -1,8 +1,8 @@
-"""The second version: the kubelet asks Ray and Serve's proxy itself, and a worker that leaves lets its streams end. Pure.
+"""The second version: the kubelet asks Ray and Serve's proxy itself, and a worker that leaves has its streams end. Pure.
 
 The first left probing to KubeRay, which starts wget in each worker every five seconds and so needs an image that has
-it, and takes a worker out of the Service for one slow answer. And a worker that was evicted cut what had not ended after
-30 seconds; Ray has Serve start a replica elsewhere meanwhile, if it is given the time.
+it, and takes a worker out of the Service for one slow answer. And a worker that was evicted cut what had not ended
+after 30 seconds; Ray has Serve start a replica elsewhere meanwhile, if it is given the time.
 """
 
 from fairlead_contract.modeldeployment import ModelDeployment
