@@ -1,4 +1,4 @@
-"""The second version: the kubelet asks Ray and Serve's proxy itself, and a worker that leaves has its streams end. Pure.
+"""The second version: the kubelet asks Ray and Serve's proxy itself, and streams of a leaving worker end first. Pure.
 
 The first left probing to KubeRay, which starts wget in each worker every five seconds and so needs an image that has
 it, and takes a worker out of the Service for one slow answer. And a worker that was evicted cut what had not ended
