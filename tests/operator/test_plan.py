@@ -336,7 +336,7 @@ ROWS = [
         lambda: planned(model(), surroundings=settings(longest_stream_s=900)),
         lambda it: (
             pod(it)["terminationGracePeriodSeconds"] > 900
-            and "--longest-stream-s=900" in ray(pod(it))["lifecycle"]["preStop"]["exec"]["command"]
+            and variables(ray(pod(it)))["RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S"] == "900"
             and found(it, "RayService")["spec"]["rayClusterDeletionDelaySeconds"] > 900
             and replica(it)["graceful_shutdown_timeout_s"] == 900
             and variables(ray(head(it)))["RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S"] == "900"

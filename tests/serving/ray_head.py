@@ -33,7 +33,6 @@ class RayHead:
     http: int
     metrics: int
     ports: RayPorts
-    gcs: int
     applications: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
@@ -113,12 +112,12 @@ def running_ray() -> Iterator[RayHead]:
 
 
 def _head(folder: Path) -> RayHead:
-    stats, metrics, dashboard, http, exported, first, gcs = _free_ports(7)
+    stats, metrics, dashboard, http, exported, first = _free_ports(6)
     (folder / "ray.token").write_text(secrets.token_hex(32))
     (folder / "ray.token").chmod(0o600)
     (folder / "haproxy").mkdir(mode=HAPROXY_FOLDER_MODE)
     ports = RayPorts(haproxy_stats=stats, haproxy_metrics=metrics, replica_first=first, replica_last=first + 20)
-    return RayHead(folder, dashboard, http, exported, ports, gcs)
+    return RayHead(folder, dashboard, http, exported, ports)
 
 
 def _environment(head: RayHead) -> dict[str, str]:
@@ -147,10 +146,10 @@ def _environment(head: RayHead) -> dict[str, str]:
 
 
 def _command(head: RayHead) -> list[str]:
-    client, agent, agent_grpc, runtime = _free_ports(4)
+    gcs, client, agent, agent_grpc, runtime = _free_ports(5)
     options = {
         "node-ip-address": HOST,
-        "port": head.gcs,
+        "port": gcs,
         "ray-client-server-port": client,
         "dashboard-host": HOST,
         "dashboard-port": head.dashboard,

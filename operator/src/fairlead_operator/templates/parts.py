@@ -3,6 +3,8 @@
 What these functions return stands in pods of running models: golden files hold it as it is.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 from fairlead_contract.modeldeployment import ModelDeployment
@@ -40,6 +42,8 @@ IDLE_WORKER_S: Final = 60
 """After which a worker without a replica goes, and its GPUs with it."""
 
 GRACE_BEYOND_STREAMS_S: Final = 60
+DEREGISTRATION_S: Final = 5
+"""Until Services have heard that a pod leaves; Ray hears of it then."""
 
 _HAPROXY_FOLDER: Final = "/tmp/haproxy"  # noqa: S108 - a volume of the pod's own, in which one user runs
 _SHARED_MEMORY_SHARE: Final = 4
@@ -121,17 +125,25 @@ def head_template(deployment: ModelDeployment, settings: Settings, **container: 
     return _template(deployment, pod)
 
 
-def worker_template(deployment: ModelDeployment, surroundings: Surroundings, **container: Json) -> Json:
+def worker_template(
+    deployment: ModelDeployment,
+    surroundings: Surroundings,
+    *,
+    environment: Mapping[str, str] = MappingProxyType({}),
+    **container: Json,
+) -> Json:
     """Return a worker's pod, which has room for one replica, or for one stage of it. It speaks to Ray alone."""
     settings, host = surroundings.settings, host_of(deployment)
     hop = {"name": "hop", "mountPath": HOP_FOLDER, "readOnly": True}
+    known = {**weights_environment(deployment), **environment}
     ray = {
         "name": "ray-worker",
         **_container(deployment, settings),
-        "env": [*_environment(settings, **weights_environment(deployment)), *_secret_environment(deployment)],
+        "env": [*_environment(settings, known), *_secret_environment(deployment)],
         "ports": _ports({"serve": SERVE_PORT, "metrics": RAY_METRICS_PORT}),
         "resources": _worker_resources(deployment, host, surroundings),
         "volumeMounts": [*_own_mounts(), hop, *weights_mounts(deployment, settings)],
+        "lifecycle": {"preStop": {"sleep": {"seconds": DEREGISTRATION_S}}},
         **container,
     }
     secret = {"name": "hop", "secret": {"secretName": hop_secret_name(deployment.name), "defaultMode": 0o440}}
@@ -175,7 +187,7 @@ def _container(deployment: ModelDeployment, settings: Settings) -> Json:
     }
 
 
-def _environment(settings: Settings, **further: str) -> list[Json]:
+def _environment(settings: Settings, further: Mapping[str, str] = MappingProxyType({})) -> list[Json]:
     """Return what every process of Ray starts with; KubeRay adds the token itself."""
     ray = ray_environment(
         longest_stream_s=settings.longest_stream_s,
@@ -185,7 +197,7 @@ def _environment(settings: Settings, **further: str) -> list[Json]:
         log_to_stderr=True,
         tracing=engine_tracing(settings.tracing),
     )
-    return [{"name": name, "value": value} for name, value in (ray | further).items()]
+    return [{"name": name, "value": value} for name, value in {**ray, **further}.items()]
 
 
 def _secret_environment(deployment: ModelDeployment) -> list[Json]:

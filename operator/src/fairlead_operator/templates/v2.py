@@ -1,7 +1,8 @@
-"""The second version: the kubelet asks Ray and Serve's proxy itself, and a pod that leaves has itself replaced. Pure.
+"""The second version: the kubelet asks Ray and Serve's proxy itself, and streams of a leaving worker end first. Pure.
 
 The first left probing to KubeRay, which starts wget in each worker every five seconds and so needs an image that has
-it, and takes a worker out of the Service for one slow answer. And its workers cut their streams when they were evicted.
+it, and takes a worker out of the Service for one slow answer. And a worker that was evicted cut what had not ended
+after 30 seconds; Ray has Serve start a replica elsewhere meanwhile, if it is given the time.
 """
 
 from fairlead_contract.modeldeployment import ModelDeployment
@@ -22,13 +23,14 @@ def ray_cluster_v2(deployment: ModelDeployment, surroundings: Surroundings) -> J
     alive = _asking("/api/healthz", _AGENT_PORT, initialDelaySeconds=30, failureThreshold=_PATIENCE_S // _PERIOD_S)
     known = _asking("/api/healthz", _AGENT_PORT, initialDelaySeconds=5, failureThreshold=10)
     serves = _asking("/-/healthz", SERVE_PORT, initialDelaySeconds=5, failureThreshold=2)
-    longest = f"--longest-stream-s={settings.longest_stream_s}"
-    leave = {"preStop": {"exec": {"command": ["python", "-m", "fairlead_serving.leaving", longest]}}}
+    drains = {"RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": str(settings.longest_stream_s)}
     return ray_cluster(
         deployment,
         settings,
         head=head_template(deployment, settings, livenessProbe=alive, readinessProbe=known),
-        workers=worker_template(deployment, surroundings, livenessProbe=alive, readinessProbe=serves, lifecycle=leave),
+        workers=worker_template(
+            deployment, surroundings, environment=drains, livenessProbe=alive, readinessProbe=serves
+        ),
     )
 
 
