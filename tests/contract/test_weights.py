@@ -39,10 +39,10 @@ def test_each_source_and_revision_has_a_folder_of_its_own() -> None:
         "hf://a/b@v1",
         "hf://a/b@v2",
         "hf://a-/b",
-        "s3://a/b",
-        "s3://a/b/c",
-        "s3://a/b-c",
-        "s3://a/b@v1",
+        "s3://aa/b",
+        "s3://aa/b/c",
+        "s3://aa/b-c",
+        "s3://aa/b@v1",
     ]
     keys = [cache_key(parse_source(uri)) for uri in uris]
     assert len(set(keys)) == len(uris)

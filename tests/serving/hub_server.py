@@ -70,12 +70,12 @@ class _Handler(BaseHTTPRequestHandler):
             return self._error(401 if "Authorization" not in self.headers else 403, "GatedRepo")
         if repository not in (self.offered.repository, self.offered.gated):
             return self._error(401, "RepoNotFound")
-        if "/revision/" in path or "/tree/" in path:
+        if path.startswith("/api/models/"):
             return self._tell(path)
         return self._send_file(path)
 
     def _tell(self, path: str) -> None:
-        revision = path.partition("/revision/")[2] or path.partition("/tree/")[2].split("/")[0]
+        revision = path.partition("/revision/")[2] or path.partition("/tree/")[2].split("/")[0] or "main"
         if revision not in ("main", "v1", COMMIT):
             return self._error(404, "RevisionNotFound")
         if "/tree/" in path:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.request import Request, urlopen
@@ -13,7 +13,6 @@ from moto.server import ThreadedMotoServer
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-OWNER = {"aws_access_key_id": "owner", "aws_secret_access_key": "owners-secret"}
 REGION = "us-east-1"
 
 
@@ -22,10 +21,7 @@ class Store:
     """One server."""
 
     url: str
-
-    @property
-    def client(self) -> "S3Client":
-        return boto3.client("s3", endpoint_url=self.url, region_name=REGION, **OWNER)
+    client: "S3Client"
 
     def put(self, bucket: str, files: Mapping[str, bytes]) -> None:
         """Make a bucket with these objects."""
@@ -35,15 +31,13 @@ class Store:
 
     def user(self, name: str, *actions: str) -> dict[str, str]:
         """Make a user who may do some things, and return the environment of that user's programs."""
-        iam = boto3.client("iam", endpoint_url=self.url, region_name=REGION, **OWNER)
-        iam.create_user(UserName=name)
-        if actions:
-            policy = {
-                "Version": "2012-10-17",
-                "Statement": [{"Effect": "Allow", "Action": list(actions), "Resource": "*"}],
-            }
-            iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=json.dumps(policy))
-        key = iam.create_access_key(UserName=name)["AccessKey"]
+        allowed = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+        with closing(_session().client("iam", endpoint_url=self.url)) as iam:
+            iam.create_user(UserName=name)
+            if actions:
+                iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=policy)
+            key = iam.create_access_key(UserName=name)["AccessKey"]
         return self.environment(key["AccessKeyId"], key["SecretAccessKey"])
 
     def environment(self, key: str = "any", secret: str = "any", url: str | None = None) -> dict[str, str]:
@@ -70,8 +64,12 @@ class Store:
         urlopen(Request(f"{self.url}/moto-api/reset", method="POST")).close()
 
     def _let_in_freely(self, times: int) -> None:
-        body = str(times).encode()
-        urlopen(Request(f"{self.url}/moto-api/reset-auth", data=body, method="POST")).close()
+        asked = Request(f"{self.url}/moto-api/reset-auth", str(times).encode(), {"Content-Type": "text/plain"})
+        urlopen(asked).close()
+
+
+def _session() -> boto3.session.Session:
+    return boto3.session.Session("owner", "owners-secret", region_name=REGION)
 
 
 @contextmanager
@@ -80,7 +78,9 @@ def store() -> Iterator[Store]:
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
+    url = f"http://{host}:{port}"
     try:
-        yield Store(f"http://{host}:{port}")
+        with closing(_session().client("s3", endpoint_url=url)) as client:
+            yield Store(url, client)
     finally:
         server.stop()

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -111,22 +112,27 @@ def download_into(folder: Path, uri: str, location: str, progress: Progress) -> 
     Raises:
         DownloadFailed: naming the cause and what to do about it.
     """
-    bucket, _, prefix = location.partition("/")
     try:
-        client: S3Client = boto3.client("s3", config=_CONFIG)
-        objects = [one for one in _listed(client, bucket, prefix.rstrip("/")) if is_wanted(one.name)]
-        check_offer(uri, {one.name: one.size for one in objects})
-        pieces = folder / _UNFINISHED_FOLDER
-        pieces.mkdir(exist_ok=True)
-        total = sum(one.size for one in objects)
-        check_room(uri, folder, total - sum(present_bytes(pieces / one.piece) for one in objects))
-        _fetch_all(_Fetcher(client, bucket, uri, pieces, _Tally(total, progress)), objects)
-        for one in objects:
-            (folder / one.name).parent.mkdir(parents=True, exist_ok=True)
-            (pieces / one.piece).replace(folder / one.name)
-        shutil.rmtree(pieces)
+        # A session of its own, since the library's common one keeps the first credentials that it finds.
+        with closing(boto3.session.Session().client("s3", config=_CONFIG)) as client:
+            _download_into(client, folder, uri, location, progress)
     except (BotoCoreError, ClientError, OSError) as error:
         raise _explained(uri, error) from None
+
+
+def _download_into(client: "S3Client", folder: Path, uri: str, location: str, progress: Progress) -> None:
+    bucket, _, prefix = location.partition("/")
+    objects = [one for one in _listed(client, bucket, prefix.rstrip("/")) if is_wanted(one.name)]
+    check_offer(uri, {one.name: one.size for one in objects})
+    pieces = folder / _UNFINISHED_FOLDER
+    pieces.mkdir(exist_ok=True)
+    total = sum(one.size for one in objects)
+    check_room(uri, folder, total - sum(present_bytes(pieces / one.piece) for one in objects))
+    _fetch_all(_Fetcher(client, bucket, uri, pieces, _Tally(total, progress)), objects)
+    for one in objects:
+        (folder / one.name).parent.mkdir(parents=True, exist_ok=True)
+        (pieces / one.piece).replace(folder / one.name)
+    shutil.rmtree(pieces)
 
 
 def _listed(client: "S3Client", bucket: str, prefix: str) -> Iterator[_Object]:
@@ -175,8 +181,8 @@ class _Fetcher:
             answer = get(Bucket=self.bucket, Key=one.key, IfMatch=etag, Range=f"bytes={start}-")
         else:  # asked for as a whole, since the store tells the checksum of a whole only
             answer = get(Bucket=self.bucket, Key=one.key, IfMatch=etag)
-        with piece.open("ab") as file:
-            for chunk in answer["Body"].iter_chunks(CHUNK_BYTES):
+        with piece.open("ab") as file, closing(answer["Body"]) as body:
+            for chunk in body.iter_chunks(CHUNK_BYTES):
                 file.write(chunk)
                 self.tally.add(len(chunk))
                 if self.tally.stop.is_set():
