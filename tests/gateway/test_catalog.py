@@ -78,7 +78,7 @@ def test_a_name_that_is_taken_is_listed_once() -> None:
 
 def test_of_the_same_age_the_first_by_namespace_and_name_owns() -> None:
     """Every gateway gives a name to the same one of two models that were applied in the same second."""
-    first, second = route("z", served_name="chat", namespace="a"), route("a", served_name="chat", namespace="b")
+    first, second = route("z", served_name="chat", namespace="a"), route("a", served_name="chat", namespace="a-b")
     assert catalog(second, first).resolve("chat", ACME) == first
 
 

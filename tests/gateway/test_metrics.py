@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import pytest
 from prometheus_client import generate_latest
 
@@ -97,7 +95,7 @@ def test_what_happens_beside_requests_is_counted(metrics: GatewayMetrics) -> Non
     metrics.limited("tenant", "tokens")
     metrics.cache("hit")
     metrics.limiter_up(True)
-    metrics.config_read(Path("/etc/fairlead/tenants.yaml"), False)
+    metrics.config_read("tenants.yaml", False)
     metrics.retried("demo")
     shown = page(metrics)
     assert shown.total("fairlead_request_total", code="401", model="none", tenant="none") == 1

@@ -34,7 +34,7 @@ async def test_tells_what_it_routes(gateway: Gateway, upstream: Upstream, tmp_pa
 
     async def slowly(seen: Seen, line: Line) -> None:
         await go_on.wait()
-        await line.stream(CHAT_STREAM)
+        await line.stream([CHAT_STREAM])
 
     upstream.script = slowly
     asked = asyncio.create_task(gateway.ask("/v1/chat/completions", chat(stream=True)))

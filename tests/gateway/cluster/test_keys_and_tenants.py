@@ -164,7 +164,7 @@ async def test_prices_name_a_model_with_its_namespace(cluster: Cluster, start: S
 
         async def is_summed() -> bool:
             async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{gateway.port}") as client:
-                answer = await client.get("/v1/usage", headers={"authorization": f"Bearer {gateway.token()}"})
+                answer = await client.get("/v1/usage?by=model", headers={"authorization": f"Bearer {gateway.token()}"})
             return f"{cluster.namespace}/demo" in answer.text
 
         await becomes(is_summed)

@@ -37,10 +37,10 @@ async def listed(gateway: Gateway) -> list[str]:
 
 
 async def lists(gateway: Gateway, *names: str) -> None:
-    """Wait until a gateway lists exactly these names."""
+    """Wait until a gateway lists exactly these names, in whatever order."""
 
     async def does() -> bool:
-        return await listed(gateway) == list(names)
+        return sorted(await listed(gateway)) == sorted(names)
 
     await becomes(does)
 

@@ -35,7 +35,7 @@ class RouteIndex:
 
         A model that is being deleted gives up its names at once.
         """
-        routes = tuple(sorted(table.routes, key=lambda route: (route.created_at, route.identity)))
+        routes = tuple(sorted(table.routes, key=_age))
         by_name: dict[str, Route] = {}
         ending: dict[str, Route] = {}
         for route in routes:
@@ -112,6 +112,11 @@ class Catalog:
         near = get_close_matches(model[:MAX_SHOWN_NAME], names, n=1)
         hint = f"Did you mean `{near[0]}`?" if near else "GET /v1/models lists the models that you may use."
         return f"The model `{shown}` does not exist or you do not have access to it. {hint}"
+
+
+def _age(route: Route) -> tuple[int, str, str]:
+    """Sort by age; of the same second the first by namespace and name, as the operator has it, is the oldest."""
+    return route.created_at, route.namespace or "", route.name
 
 
 def _admits(route: Route, principal: Principal) -> bool:

@@ -118,7 +118,7 @@ class ApiServer:
             answer = await self._client.get(collection.path, params=query)
             _check(answer.status_code, answer.content)
             page = answer.json()
-            objects += page["items"]
+            objects += page["items"] or []
             if not page["metadata"].get("continue"):
                 return Listed(objects, page["metadata"]["resourceVersion"])
             query["continue"] = page["metadata"]["continue"]

@@ -61,7 +61,9 @@ class ClusterConfig:
         self._key_shelf = DocumentShelf(self._keys, secret_entry(API_KEYS_ENTRY), absent=NO_KEYS_YET)
         self._followers = [
             *(
-                self._follower("routes", model_deployments(namespace), self._routes.shelf(), namespace=namespace)
+                self._follower(
+                    "routes", model_deployments(namespace), self._routes.shelf(), namespace=namespace, watch_s=WATCH_S
+                )
                 for namespace in source.namespaces or (None,)
             ),
             self._follower(
@@ -69,6 +71,7 @@ class ClusterConfig:
                 single("configmaps", namespace=source.tenants.namespace, name=source.tenants.name),
                 DocumentShelf(self._tenants, config_map_entry(source.tenants.entry)),
                 namespace=source.tenants.namespace,
+                watch_s=WATCH_S,
             ),
             self._follower(
                 "api-keys",
@@ -132,7 +135,7 @@ class ClusterConfig:
         await asyncio.gather(*(follower.run() for follower in self._followers), watch(files))
 
     def _follower(
-        self, name: str, collection: Collection, shelf: Shelf, *, namespace: str | None, watch_s: float = WATCH_S
+        self, name: str, collection: Collection, shelf: Shelf, *, namespace: str | None, watch_s: float
     ) -> Follower:
         where = namespace or "*"
         return Follower(

@@ -126,5 +126,5 @@ class Follower:
         self._problem = problem
 
     def _pause_s(self) -> float:
-        longest = min(FIRST_PAUSE_S * 2 ** min(self._failures, 16), LONGEST_PAUSE_S)
+        longest: float = min(FIRST_PAUSE_S * 2.0 ** min(self._failures, 16), LONGEST_PAUSE_S)
         return longest * random.uniform(0.5, 1.0)  # noqa: S311 - so that gateways do not return together

@@ -79,4 +79,4 @@ class ClusterKeySecret:
             raise KeysUnavailable(
                 f"{self.where} does not exist; make it: kubectl create secret generic {place.name} -n {place.namespace}"
             ) from None
-        raise KeysUnavailable(f"{self.where} cannot be {done}: {error or type(error).__name__}") from None
+        raise KeysUnavailable(f"{self.where} cannot be {done}: {str(error) or type(error).__name__}") from None
