@@ -26,7 +26,7 @@ async def watched(gateway: Gateway, folder: Path) -> AsyncIterator[Prometheus]:
     running = await asyncio.to_thread(prometheus.__enter__)
     try:
         read = partial(running.query, "fairlead_limiter_up")
-        await asyncio.to_thread(eventually, read, within_s=30, what="the gateway is read")
+        await asyncio.to_thread(eventually, read, within_s=60, what="the gateway is read")
         yield running
     finally:
         await asyncio.to_thread(prometheus.__exit__, None, None, None)
@@ -43,7 +43,7 @@ async def test_a_model_that_fails(gateway: Gateway, upstream: Upstream, tmp_path
         for _ in range(6):
             await gateway.ask("/v1/chat/completions", chat())
 
-        alert = await asyncio.to_thread(prometheus.fires, "FairleadModelPaused", within_s=120)
+        alert = await asyncio.to_thread(prometheus.fires, "FairleadModelPaused", within_s=240)
 
     assert alert["labels"]["model"] == "demo"
 
@@ -59,4 +59,4 @@ async def test_records_that_are_lost(tmp_path: Path, upstream: Upstream) -> None
             answer = await gateway.ask("/v1/chat/completions", chat())
             assert answer.status == 200
 
-        await asyncio.to_thread(prometheus.fires, "FairleadLedgerLosesRecords", within_s=30)
+        await asyncio.to_thread(prometheus.fires, "FairleadLedgerLosesRecords", within_s=60)
