@@ -1,7 +1,7 @@
 """What a dashboard is made of, in as few words as it takes, and its translation into Grafana's own form.
 
-A panel's title is a question or a sentence, and its description says what to do when the answer is bad: whoever reads it
-was asleep a minute ago.
+A panel's title is a question or a sentence, and its description says what to do when the answer is bad: whoever reads
+it was asleep a minute ago.
 """
 
 from collections.abc import Iterator

@@ -1,9 +1,10 @@
 """One model: what its clients see, what its engines do, and how far its replicas are."""
 
 from charts.dashboards.grafana import Choice, Dashboard, Levels, Panel, Query, Row
-from charts.dashboards.queries import MODELS, now, per_second, quantiles, rate, share, slow_by
+from charts.dashboards.queries import MODELS, last, now, per_second, quantiles, rate, share, slow_by
 
 SERVED = f'{MODELS}, streaming="true"'
+IDLE = "Empty while the engines have nothing to do: they say it with each step."
 NO_REQUESTS = "Empty while nobody asks anything."
 NO_STREAMS = "Empty while nobody streams."
 AT_ZERO = "Empty while the model is at zero."
@@ -13,7 +14,8 @@ CLIENTS = Row(
     (
         Panel(
             "How are its requests answered?",
-            "499: the client left first. 429: a limit. 503: no replica, or no room. 500 and 502: the engine's log says why.",
+            "499: the client left first. 429: a limit. 503: no replica, or no room. 500 and 502: the engine's "
+            "log says why.",
             (per_second("fairlead_request_total", "code", MODELS),),
             unit="reqps",
             stacked=True,
@@ -21,7 +23,8 @@ CLIENTS = Row(
         ),
         Panel(
             "How long until a stream begins?",
-            "From the request to the first byte, at the gateway. Compare with the engine's own below: the rest is waiting.",
+            "From the request to the first byte, at the gateway. Compare with the engine's own below: the rest "
+            "is waiting.",
             quantiles("fairlead_request_ttft_seconds", SERVED),
             unit="s",
             levels=Levels(2.5, 5),
@@ -53,7 +56,8 @@ CLIENTS = Row(
         ),
         Panel(
             "Does the gateway have to try again?",
-            "Requests sent a second time, those for which the retry budget was spent, and whether the model is given a pause.",
+            "Requests sent a second time, those for which the retry budget was spent, and whether the model is "
+            "given a pause.",
             (
                 Query(f"sum({rate('fairlead_upstream_retries_total', MODELS)})", "sent again"),
                 Query(f"sum({rate('fairlead_upstream_retries_refused_total', MODELS)})", "not sent again"),
@@ -74,7 +78,7 @@ ENGINES = Row(
                 now("vllm:num_requests_running", "ReplicaId", MODELS),
                 Query(f"sum by (ReplicaId) (vllm:num_requests_waiting{{{MODELS}}})", "{{ReplicaId}} waiting"),
             ),
-            empty=AT_ZERO,
+            empty=IDLE,
         ),
         Panel(
             "How full is the KV cache of each replica?",
@@ -83,7 +87,7 @@ ENGINES = Row(
             unit="percentunit",
             largest=1,
             levels=Levels(0.85, 0.95),
-            empty=AT_ZERO,
+            empty=IDLE,
         ),
         Panel(
             "How often is a request thrown out of the KV cache?",
@@ -165,7 +169,8 @@ REPLICAS = Row(
     (
         Panel(
             "What are its replicas doing?",
-            "failed or loading again and again: the status names the cause (`fairlead status`, `kubectl describe mdep`).",
+            "failed or loading again and again: the status names the cause (`fairlead status`, `kubectl "
+            "describe mdep`).",
             (Query(f"sum by (phase) (fairlead_replica_phase{{{MODELS}}})", "{{phase}}"),),
             stacked=True,
             empty=AT_ZERO,
@@ -173,7 +178,7 @@ REPLICAS = Row(
         Panel(
             "What does Ray Serve say of it?",
             "6 healthy, 5 shrinking, 4 growing, 3 updating, 2 unhealthy, 1 failed.",
-            (now("ray_serve_deployment_status", "model", MODELS, total="min"),),
+            (last("ray_serve_deployment_status", "model", MODELS, total="min"),),
             largest=6,
             levels=Levels(5, 2),
         ),
@@ -200,7 +205,8 @@ REPLICAS = Row(
         ),
         Panel(
             "How many tokens fit into the KV cache?",
-            "Of one replica, as the engine said when it started; divided by the usual length it is how many run at once.",
+            "Of one replica, as the engine said when it started; divided by the usual length it is how many "
+            "run at once.",
             (now("fairlead_kv_cache_tokens", "model", MODELS, total="min"),),
             empty=AT_ZERO,
         ),

@@ -8,6 +8,7 @@ TTFT = "fairlead_request_ttft_seconds"
 FAILED = f'code=~"5..", {MODELS}'
 STREAMS = f'streaming="true", {MODELS}'
 FAILED_ATTEMPT = 'result="failed"'
+IDLE = "Empty while the engines have nothing to do: they say it with each step."
 NO_REQUESTS = "Empty while nobody asks anything."
 NO_STREAMS = "Empty while nobody streams."
 
@@ -47,7 +48,8 @@ NOW = Row(
         ),
         Panel(
             "Redis",
-            "Lost: limits follow their declared policy, nothing is cached, and the ledger waits. Look at Valkey's pod and log.",
+            "Lost: limits follow their declared policy, nothing is cached, and the ledger waits. Look at "
+            "Valkey's pod and log.",
             (Query("min(fairlead_limiter_up)"),),
             kind="stat",
             levels=Levels(1, 0),
@@ -71,7 +73,8 @@ CLIENTS = Row(
         ),
         Panel(
             "Which model fails?",
-            "5xx answers per second. Open the page of the model that leads, and `fairlead status` or `kubectl get mdep`.",
+            "5xx answers per second. Open the page of the model that leads, and `fairlead status` or `kubectl "
+            "get mdep`.",
             (per_second(REQUESTS, "model", FAILED),),
             unit="reqps",
             empty="Empty while nothing has failed.",
@@ -102,7 +105,8 @@ CLIENTS = Row(
         ),
         Panel(
             "How many tokens go in and out?",
-            "Prompt tokens, those of them that were in an engine's prefix cache, and generated tokens, as they are charged.",
+            "Prompt tokens, those of them that were in an engine's prefix cache, and generated tokens, as they "
+            "are charged.",
             (
                 Query(f"sum({rate('fairlead_request_input_tokens_total', MODELS)})", "in"),
                 Query(f"sum({rate('fairlead_request_cached_tokens_total', MODELS)})", "in, cached by the engine"),
@@ -129,6 +133,7 @@ WAITING = Row(
             "Requests that a replica has taken but does not compute yet. Growing: raise maxReplicas, or lower limits.",
             (now("vllm:num_requests_waiting", "model", MODELS),),
             levels=Levels(10, 100),
+            empty=IDLE,
         ),
         Panel(
             "How full is the KV cache?",
@@ -137,6 +142,7 @@ WAITING = Row(
             unit="percentunit",
             largest=1,
             levels=Levels(0.85, 0.95),
+            empty=IDLE,
         ),
         Panel(
             "How many requests run?",
@@ -173,7 +179,8 @@ GATEWAY = Row(
         ),
         Panel(
             "How many records of the ledger wait or are lost?",
-            "Waiting records are in the gateways' memory: they are written when Redis is back, the oldest are dropped at the bound.",
+            "Waiting records are in the gateways' memory: they are written when Redis is back, the oldest are "
+            "dropped at the bound.",
             (
                 Query("sum(fairlead_ledger_buffered_records)", "waiting"),
                 Query("sum(increase(fairlead_ledger_dropped_total[1h]))", "lost in the last hour"),
@@ -194,7 +201,8 @@ GATEWAY = Row(
         ),
         Panel(
             "Who comes without valid credentials?",
-            "Refused with 401, or with 429 where one address sends too many. A step up is a broken client or a guesser.",
+            "Refused with 401, or with 429 where one address sends too many. A step up is a broken client or a "
+            "guesser.",
             (per_second("fairlead_authentication_failures_total", "result"),),
             unit="reqps",
             empty="Empty while nobody does.",

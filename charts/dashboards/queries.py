@@ -16,6 +16,16 @@ def per_second(counter: str, by: str, labels: str = "") -> Query:
     return Query(f"sum by ({by}) ({rate(counter, labels)})", f"{{{{{by}}}}}")
 
 
+def latest(gauge: str, labels: str = "") -> str:
+    """Return what a gauge of Ray said last: some are told every ten seconds and forgotten after four."""
+    return f"last_over_time({gauge}{{{labels}}}[1m])"
+
+
+def last(gauge: str, by: str, labels: str = "", *, total: str = "sum") -> Query:
+    """Return what a gauge of Ray said last, one line per value of a label."""
+    return Query(f"{total} by ({by}) ({latest(gauge, labels)})", f"{{{{{by}}}}}")
+
+
 def now(gauge: str, by: str, labels: str = "", *, total: str = "sum") -> Query:
     """Return what a gauge says now, one line per value of a label."""
     return Query(f"{total} by ({by}) ({gauge}{{{labels}}})", f"{{{{{by}}}}}")
@@ -35,6 +45,6 @@ def slow_by(histogram: str, by: str, labels: str = "") -> Query:
 
 
 def share(part: str, whole: str, *, by: str = "") -> str:
-    """Return the share of one rate in another; 0 where nothing of the part was seen, nothing where nothing was at all."""
+    """Return the share of one rate in another: 0 where none of the part was seen, nothing where nothing was at all."""
     grouped = f"sum by ({by})" if by else "sum"
     return f"({grouped} ({part}) or 0 * {grouped} ({whole})) / ({grouped} ({whole}) > 0)"

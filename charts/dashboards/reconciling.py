@@ -3,6 +3,7 @@
 from charts.dashboards.grafana import Dashboard, Levels, Panel, Query, Row
 from charts.dashboards.queries import per_second, rate
 
+DURATION = "fairlead_operator_reconcile_duration_seconds"
 ONE_MACHINE = "Empty where no operator runs, as on one machine."
 
 WORK = Row(
@@ -26,12 +27,7 @@ WORK = Row(
         Panel(
             "How long does one model take?",
             "95 of 100. Above 5 s the API server is slow, or throttles it.",
-            (
-                Query(
-                    f"histogram_quantile(0.95, sum by (le) ({rate('fairlead_operator_reconcile_duration_seconds_bucket')}))",
-                    "p95",
-                ),
-            ),
+            (Query(f"histogram_quantile(0.95, sum by (le) ({rate(DURATION + '_bucket')}))", "p95"),),
             unit="s",
             levels=Levels(5, 20),
             empty=ONE_MACHINE,
@@ -66,7 +62,8 @@ MODELS = Row(
     (
         Panel(
             "Which models lack replicas that they want?",
-            "Wanted less ready, by model. For long: no room, or a start that fails; `kubectl describe mdep` says which.",
+            "Wanted less ready, by model. For long: no room, or a start that fails; `kubectl describe mdep` "
+            "says which.",
             (
                 Query(
                     'sum by (model) (fairlead_operator_model_replicas{state="wanted"})'

@@ -13,7 +13,8 @@ REFUSALS = Row(
     (
         Panel(
             "Which share of a tenant's requests is refused with 429?",
-            "Above 20 % for long: the tenant's client does not wait for Retry-After, or its plan is too small for its use.",
+            "Above 20 % for long: the tenant's client does not wait for Retry-After, or its plan is too small "
+            "for its use.",
             (Query(share(rate(REQUESTS, REFUSED), rate(REQUESTS, CHOSEN), by="tenant"), "{{tenant}}"),),
             unit="percentunit",
             largest=1,
@@ -69,8 +70,8 @@ USE = Row(
             "The ten first.",
             (
                 Query(
-                    "topk(10, sum by (tenant) (increase(fairlead_request_input_tokens_total{%s}[1d])"
-                    " + increase(fairlead_request_output_tokens_total{%s}[1d])))" % (CHOSEN, CHOSEN),
+                    f"topk(10, sum by (tenant) (increase(fairlead_request_input_tokens_total{{{CHOSEN}}}[1d])"
+                    f" + increase(fairlead_request_output_tokens_total{{{CHOSEN}}}[1d])))",
                     "{{tenant}}",
                 ),
             ),

@@ -74,6 +74,7 @@ def test_down(home: Home, supervisor: subprocess.Popen[bytes]) -> None:
     assert supervisor.wait() == 0
     assert platform_processes(home.root) == []
     assert not home.platform.exists()
+    assert not home.scrape_targets.exists()
 
 
 def test_down_with_stopped_services(home: Home, supervisor: subprocess.Popen[bytes]) -> None:

@@ -1,7 +1,7 @@
 """When each alert fires and when it does not: a table whose rows are sentences.
 
-Series are written as promtool reads them, one sample a minute: `1+2x10` begins at 1 and grows by 2 ten times, `5x10` stays
-at 5, `_x3` are three minutes without a sample.
+Series are written as promtool reads them, one sample a minute: `1+2x10` begins at 1 and grows by 2 ten times, `5x10`
+stays at 5, `_x3` are three minutes without a sample; after `stale` nobody says it any more.
 """
 
 from collections.abc import Mapping
@@ -37,23 +37,23 @@ MODELS = (
     Row(
         "FairleadModelHasNoReadyReplica",
         "the last replica is gone and Serve wants another",
-        {READY: "1x10", STATUS: "6x10 4x20"},
+        {READY: "1x10 stale", STATUS: "6x10 4x20"},
         20,
     ),
     Row(
         "FairleadModelHasNoReadyReplica",
         "Ray is gone altogether and the operator wants a replica",
-        {READY: "1x10", 'fairlead_operator_model_replicas{model="m", state="wanted"}': "1x30"},
+        {READY: "1x10 stale", 'fairlead_operator_model_replicas{model="m", state="wanted"}': "1x30"},
         20,
     ),
     Row(
         "FairleadModelHasNoReadyReplica",
         "a replica is replaced within five minutes",
-        {READY: "1x10 _x3 1x20", STATUS: "6x10 4x3 6x20"},
+        {READY: "1x10 stale _x2 1x20", STATUS: "6x10 4x3 6x20"},
         14,
         0,
     ),
-    Row("FairleadModelHasNoReadyReplica", "the model rests at zero", {READY: "1x10", STATUS: "6x40"}, 30, 0),
+    Row("FairleadModelHasNoReadyReplica", "the model rests at zero", {READY: "1x10 stale", STATUS: "6x40"}, 30, 0),
     Row("FairleadModelHasNoReadyReplica", "the model is new and has never been ready", {STATUS: "3x40"}, 30, 0),
     Row("FairleadModelDoesNotStart", "a new model has not become ready for half an hour", {STATUS: "3x60"}, 32),
     Row(
@@ -66,10 +66,10 @@ MODELS = (
     Row(
         "FairleadModelUnhealthy",
         "Serve could not deploy it",
-        {'ray_serve_application_status{model="m"}': "5x2 1x10"},
+        {STATUS: "4x2 1x10"},
         6,
     ),
-    Row("FairleadModelUnhealthy", "Serve is deploying it", {'ray_serve_application_status{model="m"}': "5x20"}, 15, 0),
+    Row("FairleadModelUnhealthy", "Serve is deploying it", {STATUS: "4x20"}, 15, 0),
     Row("FairleadReplicasDieAgainAndAgain", "four replicas were loaded and none is ready", loading(4), 10),
     Row(
         "FairleadReplicasDieAgainAndAgain",
@@ -357,19 +357,104 @@ RAY = (
 
 OPERATOR = (
     Row("FairleadOperatorDown", "no operator is seen", {"up": "1x10"}, 8),
-    Row("FairleadOperatorDown", "the operator is replaced within five minutes", {"fairlead_operator_queue_length": "0 _x3 0x10"}, 6, 0),
-    Row("FairleadReconcileErrors", "one kind of error comes again and again", {'fairlead_operator_reconcile_errors_total{error="Forbidden"}': "0+2x30"}, 20),
-    Row("FairleadReconcileErrors", "an error came once", {'fairlead_operator_reconcile_errors_total{error="Forbidden"}': "0 1x30"}, 20, 0),
-    Row("FairleadReconcileSlow", "looks take half a minute", {'fairlead_operator_reconcile_duration_seconds_bucket{le="10.0"}': "0+1x40", 'fairlead_operator_reconcile_duration_seconds_bucket{le="30.0"}': "0+10x40", 'fairlead_operator_reconcile_duration_seconds_bucket{le="+Inf"}': "0+10x40"}, 30),
-    Row("FairleadReconcileSlow", "looks are quick", {'fairlead_operator_reconcile_duration_seconds_bucket{le="0.1"}': "0+10x40", 'fairlead_operator_reconcile_duration_seconds_bucket{le="+Inf"}': "0+10x40"}, 30, 0),
+    Row(
+        "FairleadOperatorDown",
+        "the operator is replaced within five minutes",
+        {"fairlead_operator_queue_length": "0 _x3 0x10"},
+        6,
+        0,
+    ),
+    Row(
+        "FairleadReconcileErrors",
+        "one kind of error comes again and again",
+        {'fairlead_operator_reconcile_errors_total{error="Forbidden"}': "0+2x30"},
+        20,
+    ),
+    Row(
+        "FairleadReconcileErrors",
+        "an error came once",
+        {'fairlead_operator_reconcile_errors_total{error="Forbidden"}': "0 1x30"},
+        20,
+        0,
+    ),
+    Row(
+        "FairleadReconcileSlow",
+        "looks take half a minute",
+        {
+            'fairlead_operator_reconcile_duration_seconds_bucket{le="10.0"}': "0+1x40",
+            'fairlead_operator_reconcile_duration_seconds_bucket{le="30.0"}': "0+10x40",
+            'fairlead_operator_reconcile_duration_seconds_bucket{le="+Inf"}': "0+10x40",
+        },
+        30,
+    ),
+    Row(
+        "FairleadReconcileSlow",
+        "looks are quick",
+        {
+            'fairlead_operator_reconcile_duration_seconds_bucket{le="0.1"}': "0+10x40",
+            'fairlead_operator_reconcile_duration_seconds_bucket{le="+Inf"}': "0+10x40",
+        },
+        30,
+        0,
+    ),
     Row("FairleadOperatorQueueGrows", "more and more models wait", {"fairlead_operator_queue_length": "30+2x30"}, 25),
     Row("FairleadOperatorQueueGrows", "the queue is worked off", {"fairlead_operator_queue_length": "200-5x30"}, 25, 0),
-    Row("FairleadModelRefused", "a manifest cannot be served", {'fairlead_operator_model_condition{model="m", condition="Accepted"}': "0x10"}, 8),
-    Row("FairleadModelRefused", "a model is accepted and not ready yet", {'fairlead_operator_model_condition{model="m", condition="Accepted"}': "1x10", 'fairlead_operator_model_condition{model="m", condition="Ready"}': "0x10"}, 8, 0),
-    Row("FairleadStatusContradicted", "a Ready model is refused by a gateway", {'fairlead_operator_model_condition{model="m", condition="Ready"}': "1x10", 'fairlead_upstream_circuit_open{model="m"}': "1x10"}, 5),
-    Row("FairleadStatusContradicted", "both say that it fails", {'fairlead_operator_model_condition{model="m", condition="Ready"}': "0x10", 'fairlead_upstream_circuit_open{model="m"}': "1x10"}, 5, 0),
-    Row("FairleadGatewayUnseenByOperator", "one of two gateways is not heard", {"fairlead_operator_gateways": "1x20", 'fairlead_limiter_up{instance="a"}': "1x20", 'fairlead_limiter_up{instance="b"}': "1x20"}, 15),
-    Row("FairleadGatewayUnseenByOperator", "both are heard", {"fairlead_operator_gateways": "2x20", 'fairlead_limiter_up{instance="a"}': "1x20", 'fairlead_limiter_up{instance="b"}': "1x20"}, 15, 0),
-)  # fmt: skip
+    Row(
+        "FairleadModelRefused",
+        "a manifest cannot be served",
+        {'fairlead_operator_model_condition{model="m", condition="Accepted"}': "0x10"},
+        8,
+    ),
+    Row(
+        "FairleadModelRefused",
+        "a model is accepted and not ready yet",
+        {
+            'fairlead_operator_model_condition{model="m", condition="Accepted"}': "1x10",
+            'fairlead_operator_model_condition{model="m", condition="Ready"}': "0x10",
+        },
+        8,
+        0,
+    ),
+    Row(
+        "FairleadStatusContradicted",
+        "a Ready model is refused by a gateway",
+        {
+            'fairlead_operator_model_condition{model="m", condition="Ready"}': "1x10",
+            'fairlead_upstream_circuit_open{model="m"}': "1x10",
+        },
+        5,
+    ),
+    Row(
+        "FairleadStatusContradicted",
+        "both say that it fails",
+        {
+            'fairlead_operator_model_condition{model="m", condition="Ready"}': "0x10",
+            'fairlead_upstream_circuit_open{model="m"}': "1x10",
+        },
+        5,
+        0,
+    ),
+    Row(
+        "FairleadGatewayUnseenByOperator",
+        "one of two gateways is not heard",
+        {
+            "fairlead_operator_gateways": "1x20",
+            'fairlead_limiter_up{instance="a"}': "1x20",
+            'fairlead_limiter_up{instance="b"}': "1x20",
+        },
+        15,
+    ),
+    Row(
+        "FairleadGatewayUnseenByOperator",
+        "both are heard",
+        {
+            "fairlead_operator_gateways": "2x20",
+            'fairlead_limiter_up{instance="a"}': "1x20",
+            'fairlead_limiter_up{instance="b"}': "1x20",
+        },
+        15,
+        0,
+    ),
+)
 
 ROWS = MODELS + GATEWAY + RAY + OPERATOR

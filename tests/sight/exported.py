@@ -81,8 +81,9 @@ def defined(file: Path) -> Iterator[str]:
 
 def series(name: str, kind: str) -> Iterator[str]:
     """Yield the names under which a metric appears."""
+    stem = name.removesuffix("_total") if kind == "counter" else name
     for suffix in _SUFFIXES[kind]:
-        yield name.removesuffix("_total") + suffix
+        yield stem + suffix
 
 
 def relabelled(name: str) -> str:

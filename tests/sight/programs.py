@@ -1,74 +1,71 @@
-"""Prometheus and promtool, built from their Go modules once, into the user's cache: `make prometheus`.
+"""Prometheus and promtool, from Debian's package, once, into the user's cache: `make prometheus`.
 
-PROMETHEUS_ASSETS names a folder of ready ones instead, such as /usr/bin with Debian's package. GO names the go command.
+The package is unpacked, not installed, with lists of its own: neither root nor fresh lists of the system are needed.
+PROMETHEUS_ASSETS names a folder of ready programs instead, for machines without apt.
 """
 
-import hashlib
 import os
-import platform
+import shutil
 import subprocess
+import sys
 import tempfile
-import time
 from pathlib import Path
 
 ASSETS_VARIABLE = "PROMETHEUS_ASSETS"
-MODULE = Path(__file__).parent / "programs"
-PROGRAMS = ("prometheus", "promtool")
-PACKAGES = tuple(f"github.com/prometheus/prometheus/cmd/{name}" for name in PROGRAMS)
-TAGS = "remove_all_sd"
-"""Leaves out the clients of all clouds, which are most of the code: targets come from files here."""
+PACKAGE = "prometheus"
 
 
 def program(name: str) -> Path:
-    """Return the path of a program.
+    """Return the path of a program: prometheus or promtool.
 
     Raises:
         FileNotFoundError: It is missing; says how to get it.
     """
     named = os.environ.get(ASSETS_VARIABLE)
-    path = (Path(named) if named else built_folder()) / name
+    path = (Path(named) if named else cached_folder() / "usr" / "bin") / name
     if not path.is_file():
         remedy = f"correct {ASSETS_VARIABLE}" if named else "run `make prometheus`, once"
         raise FileNotFoundError(f"{path} is missing: {remedy}")
     return path
 
 
-def built_folder() -> Path:
-    """Return the folder into which this version of the programs is built."""
+def cached_folder() -> Path:
+    """Return the folder into which the package is unpacked."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    sources = b"".join((MODULE / name).read_bytes() for name in ("go.mod", "go.sum"))
-    identity = hashlib.sha256(sources + platform.machine().encode()).hexdigest()[:12]
-    return cache / "fairlead" / "prometheus" / identity
+    return cache / "fairlead" / PACKAGE
 
 
 def main() -> None:
-    """Build what is missing, and say where it lies."""
-    folder = built_folder()
+    """Bring what is missing, and say where it lies."""
     if os.environ.get(ASSETS_VARIABLE):
-        print(f"{ASSETS_VARIABLE} names Prometheus: nothing to build")
+        print(f"{ASSETS_VARIABLE} names Prometheus: nothing to bring")
         return
+    folder = cached_folder()
     if not folder.is_dir():
-        print("Building Prometheus for the tests, once: MINUTES on 2 cores", flush=True)
-        start = time.monotonic()
-        _build(os.environ.get("GO", "go").split(), folder)
-        print(f"Built in {time.monotonic() - start:.0f} s")
+        if shutil.which("apt-get") is None:
+            sys.exit(f"Without apt, {ASSETS_VARIABLE} must name the folder in which prometheus and promtool lie")
+        print("Bringing Prometheus for the tests, once: 20 MB", flush=True)
+        _bring(folder)
     print(f"Prometheus lies in {folder}")
 
 
-def _build(go: list[str], folder: Path) -> None:
-    """Build beside the folder and rename at the end, so that it is there wholly or not at all."""
+def _bring(folder: Path) -> None:
+    """Unpack beside the folder and rename at the end, so that it is there wholly or not at all."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    environment = os.environ | {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly", "GOWORK": "off"}
-    flags = ["-trimpath", "-buildvcs=false", f"-tags={TAGS}", "-ldflags=-s -w"]
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".building-") as temporary:
-        whole = Path(temporary) / "whole"
-        whole.mkdir()
-        command = [*go, "build", "-C", str(MODULE), "-o", f"{whole}/", *flags, *PACKAGES]
-        subprocess.run(command, env=environment, check=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".bringing-") as temporary:
+        place = Path(temporary)
+        own = {"Dir::State::lists": place / "lists", "Dir::Cache": place / "cache", "APT::Sandbox::User": "root"}
+        for partial in ("lists/partial", "cache/archives/partial"):
+            (place / partial).mkdir(parents=True)
+        apt = ["apt-get", "--quiet=2", *(f"--option={name}={value}" for name, value in own.items())]
+        for arguments in (["update"], ["download", PACKAGE]):
+            subprocess.run([*apt, *arguments], cwd=place, check=True)
+        [package] = place.glob("*.deb")
+        subprocess.run(["dpkg-deb", "--extract", package, place / "whole"], check=True)
         try:
-            whole.rename(folder)
+            (place / "whole").rename(folder)
         except OSError:
-            if not folder.is_dir():  # else someone has built the same meanwhile
+            if not folder.is_dir():  # else someone has brought the same meanwhile
                 raise
 
 

@@ -15,7 +15,10 @@ from tests.sight.programs import program
 from tests.support.ports import free_port
 from tests.support.waiting import eventually
 
-INTERVAL = "1s"
+SCRAPE_INTERVAL = "5s"
+"""Long enough for a busy machine: a reading that comes too late makes an alert wait anew."""
+
+EVALUATION_INTERVAL = "1s"
 START_TIMEOUT_S = 30
 
 
@@ -63,7 +66,7 @@ class Prometheus:
 
 @contextmanager
 def running_prometheus(folder: Path, targets: Path) -> Iterator[Prometheus]:
-    """Start a Prometheus that reads a file of targets every second, and end it.
+    """Start a Prometheus that reads the targets of a file, and end it.
 
     Raises:
         AssertionError: It did not start; its log says why.
@@ -89,12 +92,16 @@ def running_prometheus(folder: Path, targets: Path) -> Iterator[Prometheus]:
 
 
 def _configuration(targets: Path) -> dict[str, Any]:
-    """Return the documented configuration, with its paths made absolute, the targets of a test, and no patience."""
+    """Return the documented configuration, with its paths made absolute, the targets of a test, and less patience."""
     document: dict[str, Any] = yaml.safe_load(EXAMPLE.read_text())
-    document["global"] = {"scrape_interval": INTERVAL, "scrape_timeout": INTERVAL, "evaluation_interval": INTERVAL}
+    document["global"] = {
+        "scrape_interval": SCRAPE_INTERVAL,
+        "scrape_timeout": SCRAPE_INTERVAL,
+        "evaluation_interval": EVALUATION_INTERVAL,
+    }
     document["rule_files"] = [str((EXAMPLE.parent / file).resolve()) for file in document["rule_files"]]
     [job] = document["scrape_configs"]
-    job["file_sd_configs"] = [{"files": [str(targets)], "refresh_interval": INTERVAL}]
+    job["file_sd_configs"] = [{"files": [str(targets)], "refresh_interval": SCRAPE_INTERVAL}]
     return document
 
 

@@ -18,3 +18,8 @@ def metrics_in(expression: str) -> set[str]:
 def with_values(expression: str) -> str:
     """Return an expression as Grafana sends it when everything is chosen."""
     return _VARIABLE.sub('".*"', expression.replace("$__rate_interval", "1m"))
+
+
+def legend_labels(legend: str) -> set[str]:
+    """Return the labels that a legend names."""
+    return set(re.findall(r"\{\{(\w+)\}\}", legend))

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-
 from charts.dashboards.__main__ import DASHBOARDS, rendered
 from charts.dashboards.grafana import COLUMNS, Dashboard
+
 from tests.sight.chart import CHART, EXAMPLE, relabelings, rules
 from tests.sight.exported import exported
 from tests.sight.promql import metrics_in, with_values

@@ -11,9 +11,11 @@ from fairlead_contract.files import write_atomically
 
 
 def scrape_targets(ports: Ports) -> list[dict[str, object]]:
-    """Return the gateway's metrics and those of Ray: of its nodes with their engines, its dashboard and its autoscaler."""
-    ray = (ports.ray_metrics, ports.dashboard_metrics, ports.autoscaler_metrics)
-    return [_targets("fairlead-gateway", ports.gateway_metrics), _targets("fairlead-ray", *ray)]
+    """Return where the gateway's metrics are, and Ray's with those of its engines; no autoscaler of Ray runs here."""
+    return [
+        _targets("fairlead-gateway", ports.gateway_metrics),
+        _targets("fairlead-ray", ports.ray_metrics, ports.dashboard_metrics),
+    ]
 
 
 def write_scrape_targets(home: Home, ports: Ports) -> None:

@@ -76,6 +76,7 @@ def end_platform(home: Home) -> int:
     if left:
         raise PlatformStartFailed(f"these processes could not be ended: {[process.pid for process in left]}")
     home.platform.unlink(missing_ok=True)
+    home.scrape_targets.unlink(missing_ok=True)
     home.remove_short_folders()
     return count
 
