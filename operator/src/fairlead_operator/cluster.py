@@ -12,7 +12,7 @@ from fairlead_operator.kinds import Kind
 from fairlead_operator.metrics import OperatorMetrics
 from fairlead_operator.observed import Json
 
-REQUEST_TIMEOUT_S = 10.0
+REQUEST_TIMEOUT_S = 30.0
 EVERYWHERE = "*"
 """All namespaces."""
 
