@@ -60,7 +60,7 @@ def _are_same(live: list[Any], wanted: list[Any], owned: Json) -> bool:
     for keys, below in keyed:
         found = next((item for item in live if _is_item(item, keys)), None)
         asked = next((item for item in wanted if _is_item({**keys, **item}, keys)), None)
-        if found is None or asked is None or not _is_same_item(found, asked, below):
+        if found is None or asked is None or not _is_same_item(found, asked, below, keys):
             return False
     return True
 
@@ -69,9 +69,11 @@ def _is_item(item: Json, keys: Json) -> bool:
     return all(item.get(name) == value for name, value in keys.items())
 
 
-def _is_same_item(live: Json, wanted: Json, owned: Json) -> bool:
+def _is_same_item(live: Json, wanted: Json, owned: Json, keys: Json) -> bool:
     """Return whether an item is the wanted one; a key that the server filled in is owned with it."""
-    return _has(live, wanted, owned) if owned else _equals(live, wanted)
+    if not owned:
+        return _equals(live, wanted)
+    return _names(owned) <= wanted.keys() | keys.keys() and _has(live, wanted, owned)
 
 
 def _has(live: Any, wanted: Json, owned: Json) -> bool:  # noqa: ANN401 - JSON
