@@ -13,7 +13,8 @@ from fairlead_contract.replica_facts import ReplicaFacts
 from fairlead_contract.status import Condition, Status
 from fairlead_operator.conditions import Case, judge
 from fairlead_operator.observed import GatewayView, Json, Observed
-from fairlead_operator.plan import Plan, Refusal
+from fairlead_operator.plan import Plan
+from fairlead_operator.refusals import Refusal
 from fairlead_operator.settings import Settings
 from tests.contract.manifests import deployment
 

@@ -84,6 +84,7 @@ async def test_killed_after_each_write(control_plane: ControlPlane, gateway: Gat
         assert not await disturbed.find(RAY_SERVICES)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("step", STORY, ids=lambda step: step.__name__)
 async def test_killed_once(
     control_plane: ControlPlane, gateway: Gateway, step: Callable[[World, Gateway], Awaitable[None]]
@@ -154,7 +155,8 @@ def plain(item: Json, world: World) -> Json:
         item["data"] = sorted(item["data"])
     for condition in item.get("status", {}).get("conditions", ()):
         condition.pop("lastTransitionTime")
-    return without_namespace(item, world.namespace)
+    same: Json = without_namespace(item, world.namespace)
+    return same
 
 
 def without_namespace(item: Any, namespace: str) -> Any:

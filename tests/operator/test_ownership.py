@@ -8,7 +8,7 @@ import pytest
 
 from fairlead_contract.names import FIELD_MANAGER
 from fairlead_operator.ownership import is_applied
-from tests.operator.support.world import POLICIES, SECRETS, World
+from tests.operator.support.world import JOBS, POLICIES, SECRETS, World
 
 Json = dict[str, Any]
 
@@ -83,6 +83,20 @@ async def test_changed(world: World, change: Callable[[Json], None]) -> None:
     assert is_applied(await apply(world, other), other, FIELD_MANAGER)
 
 
+@pytest.mark.parametrize("change", ["image", "command"])
+async def test_items(world: World, change: str) -> None:
+    """An item of a keyed list that loses or gains a field is to be written."""
+    container = {"name": "one", "image": "image", "command": ["run"], "ports": [{"containerPort": 80}]}
+    wanted = job(world, container)
+    live = await world.apply(JOBS, wanted, FIELD_MANAGER)
+
+    assert is_applied(live, wanted, FIELD_MANAGER)
+    assert not is_applied(live, job(world, {**container, "workingDir": "/"}), FIELD_MANAGER)
+    assert not is_applied(
+        live, job(world, {key: value for key, value in container.items() if key != change}), FIELD_MANAGER
+    )
+
+
 async def test_others_fields(world: World) -> None:
     """What others add is theirs; what they take over is taken back."""
     wanted = policy(world)
@@ -102,6 +116,12 @@ async def test_created_by_others(world: World) -> None:
     live = await world.create(SECRETS, wanted)
 
     assert not is_applied(live, wanted, FIELD_MANAGER)
+
+
+def job(world: World, container: Json) -> Json:
+    metadata = {"name": "demo", "namespace": world.namespace, "labels": {"fairlead.dev/model": "demo"}}
+    template = {"spec": {"containers": [container], "restartPolicy": "Never"}}
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": {"template": template}}
 
 
 def secret(world: World, data: Json) -> Json:

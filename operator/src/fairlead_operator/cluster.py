@@ -1,7 +1,6 @@
 """The API server, as the operator speaks to it: few verbs, plain JSON, and all writes in one place."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import httpx2
 from lightkube.config.kubeconfig import KubeConfig
@@ -13,7 +12,7 @@ from fairlead_operator.kinds import Kind
 from fairlead_operator.metrics import OperatorMetrics
 from fairlead_operator.observed import Json
 
-REQUEST_TIMEOUT_S = 10.0
+REQUEST_TIMEOUT_S = 30.0
 EVERYWHERE = "*"
 """All namespaces."""
 
@@ -143,7 +142,7 @@ class Cluster:
     async def create(self, kind: Kind, wanted: Json) -> None:
         """Create an object; one that is there already is no error."""
         self._metrics.writes.labels(kind.name, "create").inc()
-        body: Any = kind.resource(wanted)
+        body = kind.resource(**wanted)
         try:
             await self._client.create(body, namespace=wanted["metadata"]["namespace"])
         except httpx2.HTTPStatusError as error:

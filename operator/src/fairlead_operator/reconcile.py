@@ -21,7 +21,7 @@ from fairlead_contract.status import Status
 from fairlead_operator.announcements import announcements
 from fairlead_operator.claims import identity_of
 from fairlead_operator.cluster import Cluster
-from fairlead_operator.conditions import ACCEPTED, PROGRESSING, READY, Case, judge, refused_status
+from fairlead_operator.conditions import ACCEPTED, PROGRESSING, Case, judge, refused_status
 from fairlead_operator.diagnosis import Problem
 from fairlead_operator.kinds import EVENT, MODEL_DEPLOYMENT, RAY_SERVICE, Kind, child_kind
 from fairlead_operator.metrics import OperatorMetrics
@@ -36,8 +36,16 @@ from fairlead_operator.surroundings import Surroundings
 RESYNC_S = 60.0
 """After which a model that is settled is looked at without cause."""
 
-UNSETTLED_S = 2.0
+UNSETTLED_S = 10.0
+"""After which one that is not is looked at: most of what happens to it is an event."""
+
+STARTING_S = 2.0
+"""While replicas start, of which only their metrics tell."""
+
 DRAINING_S = 0.5
+
+_AT_REST = frozenset({"Ready", "ScaledToZero", "Suspended"})
+_STARTING = frozenset({"downloading", "loading"})
 
 CLIENT_ERROR, SERVER_ERROR = 400, 500
 
@@ -102,7 +110,7 @@ class Reconciler:
             refused = refusal.problem
         status = self._judge(found, deployment, observed, planned, refused)
         await self._tell(found, status)
-        return DRAINING_S if planned.draining else _next_look_s(status)
+        return DRAINING_S if planned.draining else _next_look_s(status, observed)
 
     async def _refuse(self, found: Json, error: ManifestError) -> float | None:
         """Leave everything as it is, and say what is wrong with the manifest; deleting it is still possible."""
@@ -266,8 +274,9 @@ def _is_deleted(found: Json) -> bool:
     return "deletionTimestamp" in found["metadata"]
 
 
-def _next_look_s(status: Status) -> float:
+def _next_look_s(status: Status, observed: Observed) -> float:
     truths = {each.type: each.status for each in status.conditions}
-    is_settled = truths.get(PROGRESSING) == "False" and truths.get(READY) == truths.get(ACCEPTED) == "True"
-    is_at_rest = status.phase in ("Suspended", "Ready", "ScaledToZero") and truths.get(PROGRESSING) == "False"
-    return RESYNC_S if is_settled or is_at_rest else UNSETTLED_S
+    if truths[PROGRESSING] == "False" and status.phase in _AT_REST and truths[ACCEPTED] == "True":
+        return RESYNC_S
+    said = (*observed.facts, *observed.fetching)
+    return STARTING_S if any(each.phase in _STARTING for each in said) else UNSETTLED_S

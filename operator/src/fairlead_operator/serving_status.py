@@ -38,7 +38,8 @@ def applications(rayservice: Json | None) -> tuple[Application, ...]:
 def is_heard(rayservice: Json) -> bool:
     """Return whether KubeRay has seen the present spec."""
     seen: int = rayservice.get("status", {}).get("observedGeneration", 0)
-    return seen >= rayservice["metadata"].get("generation", 0)
+    wanted: int = rayservice["metadata"].get("generation", 0)
+    return seen >= wanted
 
 
 def _application(rayservice: Json | None, side: str) -> Application | None:
@@ -46,7 +47,7 @@ def _application(rayservice: Json | None, side: str) -> Application | None:
     cluster = status.get("rayClusterName")
     if not cluster:
         return None
-    said = next(iter(status.get("applicationStatuses", {}).values()), {})
+    said: Json = next(iter(status.get("applicationStatuses", {}).values()), {})
     deployments = said.get("serveDeploymentStatuses", {}).values()
     told = [each["message"] for each in deployments if each.get("message")]
     message = said.get("message", "")
