@@ -25,6 +25,7 @@ from_debootstrap() { # NAME SUITE PACKAGES
   debootstrap --variant=minbase ${3:+--include="$3"} "$2" "$root" >"$folder/debootstrap-$2.log"
   rm -rf "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* "$root"/usr/share/{doc,man,locale}/* "$root"/var/log/*
   mkdir -p "$root/var/cache/apt/archives/partial"
+  rm -f "$root"/etc/{resolv.conf,hostname} # debootstrap takes them from this machine
   container=$(buildah from scratch)
   buildah copy -q "$container" "$root" / >/dev/null
   buildah config --env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin --cmd bash "$container"
