@@ -79,6 +79,9 @@ def _fast_path() -> dict[str, str]:
         # One log line per request, parsed by a Python actor, for counts that the gateway has with tenant and model.
         "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",
         "RAY_SERVE_METRICS_EXPORT_INTERVAL_MS": "2000",
+        # Ray Serve's controller looks around ten times a second, which costs an idle machine 4 % of a processor, half of
+        # it in others that it asks. Twice is still faster than any replica starts.
+        "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.5",
     }
 
 
