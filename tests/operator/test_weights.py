@@ -42,7 +42,7 @@ def settings(kind: str = "pvc", *, others: dict[str, Any] | None = None, **weigh
         serving_image="registry.example/serving:1",
         gateway_namespace="fairlead",
         hop_root_file=Path("/root-of-secrets"),
-        weights={"kind": kind, **weights},  # type: ignore[arg-type]
+        weights={"kind": kind, **weights},
         **(others or {}),
     )
 

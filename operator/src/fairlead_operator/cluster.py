@@ -144,7 +144,7 @@ class Cluster:
         self._metrics.writes.labels(kind.name, "create").inc()
         body = kind.resource(**wanted)
         try:
-            await self._client.create(body, namespace=wanted["metadata"]["namespace"])
+            await self._client.create(body)
         except httpx2.HTTPStatusError as error:
             if error.response.status_code != CONFLICT:
                 raise

@@ -94,7 +94,7 @@ class KubeRay:
         namespace, name = metadata["namespace"], metadata["name"]
         secret = self.client.get(f"/api/v1/namespaces/{namespace}/secrets/{hop_secret_name(name)}")
         content = base64.b64decode(secret.raise_for_status().json()["data"][name])
-        file = self.ray.home.hop_folder / name
+        file: Path = self.ray.home.hop_folder / name
         if not file.exists() or file.read_bytes() != content:
             write_atomically(file, content.decode())
         return file

@@ -82,6 +82,7 @@ def test_another_image(cluster: DemoCluster) -> None:
     _patch(cluster, {"engine": {"image": "registry.example/other:2"}})
 
     told = eventually(lambda: _progressing(cluster, "True"), within_s=30, what="the change is told")
+    assert told is not None
     assert told["reason"] == "NewClusterRollout"
     assert "registry.example/other:2" in told["message"]
     _settled(cluster)

@@ -64,9 +64,9 @@ def _folder(uri: str, source: Source, cache: Path | None, progress: Progress, ro
             return _local_folder(source)
         case "pvc" | "oci":
             return _mounted_folder(uri, source, root)
-        case "hf" if cache is None:
-            return hub.download(uri, source.location, source.revision, progress)
         case "hf":
+            if cache is None:
+                return hub.download(uri, source.location, source.revision, progress)
             download = partial(hub.download_into, uri=uri, repository=source.location, revision=source.revision)
             return WeightsCache(cache).obtain(uri, source, lambda to, told: download(to, progress=told), progress)
         case "s3":
