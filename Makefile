@@ -36,6 +36,10 @@ up: setup ## start the platform with the demo model (MANIFEST=... for another)
 down: ## stop everything that `make up` started
 	@if [ -x $(BIN)/fairlead ]; then $(BIN)/fairlead down; fi
 
+.PHONY: cluster-demo
+cluster-demo: setup-dev control-plane ## show the platform on a real API server, without containers, until Ctrl-C
+	@$(BIN)/python -m tests.cluster.demo
+
 .PHONY: setup
 setup: .venv/.ready-$(TARGET) ## install everything into .venv
 
@@ -46,8 +50,12 @@ test: setup-dev control-plane prometheus ## run the tests (real Valkey, real Ray
 	@$(BIN)/python -m pytest -m "not long" $(ARGS)
 
 .PHONY: test-long
-test-long: setup-dev prometheus ## run the acceptance that takes minutes
+test-long: setup-dev control-plane prometheus ## run the acceptance that takes minutes
 	@$(BIN)/python -m pytest -m long $(ARGS)
+
+.PHONY: test-cluster
+test-cluster: setup-dev control-plane ## run a model's story, from apply to delete, on a real API server without containers
+	@$(BIN)/python -m pytest -m long tests/cluster/demo $(ARGS)
 
 .PHONY: test-install
 test-install: setup-dev ## test KubeRay and our charts on the cluster that KUBECONFIG names (tests/install/README.md)

@@ -143,10 +143,10 @@ def test_a_killed_process_is_succeeded(fetching: Fetching, source: str) -> None:
 
 def test_progress_is_on_the_metrics_page_until_the_end(fetching: Fetching) -> None:
     """While weights arrive, the page tells how many of how many bytes in the words of a replica; then it is gone."""
-    fetching.hub_link.hold_after_bytes = len(WEIGHTS) // 2
+    fetching.store_link.hold_after_bytes = len(WEIGHTS) // 2
     port = free_port()
-    process = fetching.start(HF, f"--metrics-port={port}")
-    assert fetching.hub_link.held.wait(60)
+    process = fetching.start(S3, f"--metrics-port={port}")
+    assert fetching.store_link.held.wait(60)
     said = eventually(
         lambda: (now := facts(port)) and now.download_bytes and now, within_s=30, what="the page tells progress"
     )
@@ -156,7 +156,7 @@ def test_progress_is_on_the_metrics_page_until_the_end(fetching: Fetching) -> No
     assert progress.bytes_total == sum(map(len, FILES.values()))
     assert progress.percent is not None
     assert progress.percent <= 50
-    fetching.hub_link.go_on.set()
+    fetching.store_link.go_on.set()
     assert finish(process)[0] == 0
     assert facts(port) is None
 
@@ -192,13 +192,13 @@ def test_failures_tell_whether_to_try_again(
 
 def test_no_secret_is_shown(fetching: Fetching) -> None:
     """Neither the command line nor the log of a download, good or bad, holds a token or a key."""
+    bad, more = finish(fetching.start("hf://acme/gated", HF_TOKEN="hf_wrong_secret"))
     fetching.hub_link.hold_after_bytes = len(WEIGHTS) // 2
     process = fetching.start("hf://acme/gated", HF_TOKEN=TOKEN)
     assert fetching.hub_link.held.wait(60)
     command = Path(f"/proc/{process.pid}/cmdline").read_text()
     fetching.hub_link.go_on.set()
     good, log = finish(process)
-    bad, more = finish(fetching.start("hf://acme/gated", HF_TOKEN="hf_wrong_secret"))
     _, bucket = finish(fetching.start(S3))
     assert (good, bad) == (0, 65)
     for secret in (TOKEN, "hf_wrong_secret", KEY):

@@ -16,8 +16,8 @@ _VALUE = "v:"
 _IDENTITY = ("apiVersion", "kind")
 _METADATA_IDENTITY = ("name", "namespace")
 
-_FILLED_IN = frozenset({("protocol", "TCP"), ("apiVersion", "v1"), ("divisor", "0")})
-"""What the server adds inside of values that have one owner as a whole."""
+_FILLED_IN = frozenset({("protocol", "TCP"), ("apiVersion", "v1"), ("divisor", "0"), ("priority", "0")})
+"""What the server adds inside of values that have one owner as a whole; the last to KubeRay's groups of workers."""
 
 
 def is_applied(live: Json, wanted: Json, manager: str) -> bool:

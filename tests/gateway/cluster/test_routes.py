@@ -33,7 +33,8 @@ async def listed(gateway: Gateway) -> list[str]:
     async with gateway.wire() as wire:
         head = f"GET /v1/models HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {gateway.token()}\r\n\r\n"
         await wire.send(head.encode())
-        return [model["id"] for model in (await wire.answer()).json["data"]]
+        answer = await wire.answer()
+        return [model["id"] for model in answer.json["data"]] if answer.status == 200 else []
 
 
 async def lists(gateway: Gateway, *names: str) -> None:
