@@ -16,7 +16,7 @@ class Killed(BaseException):
 
 @dataclass(slots=True)
 class Writes:
-    """Every request that changes something."""
+    """Every request that changes something; one that meets what is there already changes nothing."""
 
     seen: list[str] = field(default_factory=list)
     fatal: int | None = None
@@ -33,7 +33,7 @@ class Watched(httpx2.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         answer = await self._way.handle_async_request(request)
-        if request.method not in READS:
+        if request.method not in READS and answer.status_code != httpx2.codes.CONFLICT:
             self._writes.seen.append(f"{request.method} {request.url.path}")
             if len(self._writes.seen) == self._writes.fatal:
                 await answer.aclose()
