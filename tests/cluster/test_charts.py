@@ -15,14 +15,13 @@ from tests.charts.test_objects import OF_OTHERS
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.model_deployments import DEFINITIONS, ModelDeployments
 from tests.cluster.model_deployments import NAMESPACED as MODELS
+from tests.cluster.ray_services import RAY_SERVICES, define_ray_services
 from tests.contract.manifests import document
-from tests.operator.conftest import ray_service_definition
 from tests.operator.worlds import model, planned, settings
 from tests.support.waiting import eventually
 
 RESTRICTED = "pod-security.kubernetes.io/enforce"
 RELEASE = "fairlead"
-RAY_SERVICES = "/apis/ray.io/v1/rayservices"
 
 
 @pytest.fixture
@@ -241,9 +240,3 @@ def test_a_gateway_may_watch_what_it_serves_and_change_keys_alone(
         for name, status in (("fairlead-api-keys", 200), ("fairlead-auth", 403)):
             answer = gateway.patch(f"{own}/secrets/{name}", json={"stringData": {"a": "b"}}, headers=merge)
             assert answer.status_code == status
-
-
-def define_ray_services(client: httpx2.Client) -> None:
-    """Let the API server know RayServices."""
-    assert client.post(DEFINITIONS, json=ray_service_definition()).status_code in {201, 409}
-    eventually(lambda: client.get(RAY_SERVICES).is_success, within_s=30, what="RayServices are served")

@@ -39,6 +39,7 @@ STATUS: dict[str, Any] = {
     "ready": "2/4",
     "selector": "fairlead.dev/model=demo",
     "gpus": 8,
+    "choices": [{"what": "executor", "taken": "mp", "why": "two ranks share a node"}],
     "progress": {"summary": "42% of 15.2 GB", "percent": 42, "bytesDone": 6384, "bytesTotal": 15200},
     "conditions": [
         {

@@ -18,12 +18,11 @@ from fairlead_contract.names import FIELD_MANAGER
 from fairlead_operator.plan import Plan
 from fairlead_operator.templates import TEMPLATES
 from tests.cluster.control_plane import ControlPlane
-from tests.cluster.model_deployments import DEFINITIONS
+from tests.cluster.ray_services import KUBERAY_CRDS, define
 from tests.operator.test_templates import MODELS, made_by
 from tests.operator.worlds import METADATA, SETTINGS, model, planned, seen, settings
 from tests.support.waiting import eventually
 
-CRDS_VARIABLE = "KUBERAY_CRDS"
 NAMESPACE = METADATA["namespace"]
 APPLY = {"content-type": "application/apply-patch+yaml"}
 RESOURCES = {
@@ -61,9 +60,7 @@ class ApiServer:
     def define(self, folder: Path) -> None:
         """Let it know KubeRay's kinds, and the namespace."""
         for file in sorted(folder.glob("*.yaml")):
-            definition = yaml.safe_load(file.read_text())
-            answer = self._client.post(DEFINITIONS, json=definition)
-            assert answer.is_success, answer.text
+            define(self._client, yaml.safe_load(file.read_text()))
         namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
         self._client.post("/api/v1/namespaces", json=namespace).raise_for_status()
         for kind in ("RayService", "RayCluster"):
@@ -93,9 +90,9 @@ class ApiServer:
 
 @pytest.fixture(scope="module")
 def kuberay(control_plane: ControlPlane) -> Iterator[ApiServer]:
-    folder = os.environ.get(CRDS_VARIABLE)
+    folder = os.environ.get(KUBERAY_CRDS)
     if not folder:
-        pytest.skip(f"{CRDS_VARIABLE} names no folder with KubeRay's definitions")
+        pytest.skip(f"{KUBERAY_CRDS} names no folder with KubeRay's definitions")
     with control_plane.client() as client:
         found = ApiServer(client)
         found.define(Path(folder))

@@ -9,7 +9,7 @@ import yaml
 from fairlead_contract.names import FINALIZER
 from fairlead_operator.reasons import Trouble
 from tests.cluster.control_plane import ControlPlane
-from tests.operator.conftest import define_ray_services
+from tests.cluster.ray_services import define_ray_services
 from tests.operator.support.gateway import Gateway
 from tests.operator.support.operator import opened, running, surroundings
 from tests.operator.support.troubles import TROUBLES, Provoked

@@ -23,7 +23,7 @@ from tests.cluster.control_plane import ControlPlane, running_control_plane
 from tests.cluster.demo.kuberay import running_kuberay
 from tests.cluster.demo.local_ray import running_ray
 from tests.cluster.demo.programs import plain_environment, running_program
-from tests.operator.conftest import define_ray_services
+from tests.cluster.ray_services import define_ray_services
 from tests.support.manifests import DEMO
 from tests.support.ports import free_port
 from tests.support.waiting import eventually
