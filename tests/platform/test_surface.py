@@ -17,7 +17,7 @@ from tests.support.manifests import manifest
 from tests.support.platform import Platform, running_platform
 from tests.support.waiting import eventually
 
-pytestmark = [pytest.mark.platform, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.platform, pytest.mark.timeout(1200)]
 
 RATE = 16_000
 DIMENSIONS = 32

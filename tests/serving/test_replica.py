@@ -15,15 +15,12 @@ import pytest
 from fairlead_contract import telemetry
 from fairlead_contract.names import HOP_HEADER, IMPORT_PATH, REPLICA_DEPLOYMENT
 from tests.serving.ray_head import HOST, RayHead, running_ray
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE_S, eventually
 
 pytestmark = pytest.mark.platform
 
 DEMO = Path(__file__).parents[2] / "docs/examples/demo-model/weights"
 NAME = "demo"
-START_S = 300
-PATIENCE_S = 500
-"""For which a stream may wait for its turn; the machine may be slow, which is not what is tested here."""
 
 ENVIRONMENT = {
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",
@@ -78,7 +75,7 @@ def wait_until_ready(ray: RayHead, name: str) -> None:
         assert told.get("status") != "DEPLOY_FAILED", told
         return told.get("status") == "RUNNING" and call(ray, "GET", "/v1/models", name=name)[0] == 200
 
-    eventually(is_ready, within_s=START_S, what=f"{name} to answer", pause_s=0.5)
+    eventually(is_ready, within_s=PATIENCE_S, what=f"{name} to answer", pause_s=0.5)
 
 
 def request(
@@ -217,7 +214,7 @@ def test_a_start_that_fails_says_why(demo: RayHead) -> None:
         said = [deployment["message"] for deployment in told.get("deployments", {}).values()]
         return str(said[0]) if told.get("status") == "DEPLOY_FAILED" else ""
 
-    said = eventually(message, within_s=START_S, what="the start to fail", pause_s=0.5)
+    said = eventually(message, within_s=PATIENCE_S, what="the start to fail", pause_s=0.5)
     demo.remove("wrong")
     line = said.strip().splitlines()[-1]
     assert "EngineStartFailed: spec.engine.arguments.max-model-len is 1000000" in line
@@ -325,7 +322,7 @@ def assert_replaced(ray: RayHead, old: psutil.Process) -> None:
         running = ray.replicas(NAME)
         return bool(running) and old not in running and call(ray, "POST", "/v1/completions", completion(1))[0] == 200
 
-    eventually(is_replaced, within_s=120, what="another replica to answer", pause_s=0.5)
+    eventually(is_replaced, within_s=PATIENCE_S, what="another replica to answer", pause_s=0.5)
 
 
 def is_zombie(process: psutil.Process) -> bool:

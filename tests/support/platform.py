@@ -23,9 +23,9 @@ from tests.support.sse import BackgroundStream
 from tests.support.waiting import eventually
 
 FAIRLEAD = Path(sys.executable).with_name("fairlead")
-START_TIMEOUT_S = 300
-COMMAND_TIMEOUT_S = 60
-REQUEST_TIMEOUT_S = 60
+START_TIMEOUT_S = 900
+COMMAND_TIMEOUT_S = 180
+REQUEST_TIMEOUT_S = 180
 DEMO_MODEL = "fairlead-demo"
 
 _TOOL_VARIABLES = ("PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV")
@@ -160,7 +160,7 @@ class Platform:
             except (ValueError, StopIteration, psutil.NoSuchProcess) as error:
                 raise AssertionError(repr(error)) from error
 
-        return eventually(find, within_s=30, what=f"one rank of {name} in the status", pause_s=1)
+        return eventually(find, within_s=120, what=f"one rank of {name} in the status", pause_s=1)
 
     # --- requests
 
@@ -199,7 +199,7 @@ class Platform:
         new.write_text(yaml.safe_dump(declared))
         new.rename(file)
         token = self.fairlead("token", "--tenant", name).strip()
-        eventually(lambda: self.accepts(token), within_s=5, what=f"the gateway reads that {name} is a tenant")
+        eventually(lambda: self.accepts(token), within_s=30, what=f"the gateway reads that {name} is a tenant")
         return token
 
     def accepts(self, token: str) -> bool:
@@ -242,7 +242,7 @@ def take_down(platform: Platform) -> None:
         AssertionError: A process of it is left; it is killed then.
     """
     before = platform_processes(platform.home)
-    platform.fairlead("down", timeout_s=120)
+    platform.fairlead("down", timeout_s=300)
     left = {process for process in before | platform_processes(platform.home) if is_alive(process)}
     told = describe(left)
     for process in left:

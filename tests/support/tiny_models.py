@@ -47,7 +47,7 @@ def whisper(folder: Path) -> Path:
     """Write a speech recogniser to a folder and return it."""
     tokenizer = _whisper_tokenizer(folder)
     end, start = (_id(tokenizer, word) for word in ("<|endoftext|>", "<|startoftranscript|>"))
-    features = WhisperFeatureExtractor(feature_size=16, chunk_length=30)  # type: ignore[no-untyped-call]
+    features = WhisperFeatureExtractor(feature_size=16, chunk_length=30)
     config = WhisperConfig(
         vocab_size=len(tokenizer),
         num_mel_bins=16,
@@ -69,7 +69,7 @@ def whisper(folder: Path) -> Path:
     torch.manual_seed(SEED)
     model = WhisperForConditionalGeneration(config)
     model.save_pretrained(folder)
-    WhisperProcessor(features, tokenizer).save_pretrained(folder)  # type: ignore[no-untyped-call]
+    WhisperProcessor(features, tokenizer).save_pretrained(folder)
     return folder
 
 

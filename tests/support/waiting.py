@@ -8,6 +8,10 @@ T = TypeVar("T")
 
 PAUSE_S = 0.1
 
+PATIENCE_S = 500
+"""Seconds to wait for what must come, where how soon is not the behaviour under test: a slow machine takes several
+times as long as a quick one to load an engine."""
+
 
 def eventually(condition: Callable[[], T], *, within_s: float, what: str, pause_s: float = PAUSE_S) -> T:
     """Call `condition` until it returns something true, and return that.

@@ -38,7 +38,7 @@ def main() -> None:
     print(f"{len(school.topics)} topics, {len(tokenizer)} tokens, {network.num_parameters() / 1e6:.2f} M parameters")
     teach(network, Lessons(school, tokenizer, ROWS, ROW_TOKENS, SEED), arguments.steps, PEAK_RATE)
     tokenizer.save_pretrained(arguments.out)
-    network.half().save_pretrained(arguments.out)  # type: ignore[no-untyped-call]
+    network.half().save_pretrained(arguments.out)
     print(f"written to {arguments.out}")
 
 

@@ -88,4 +88,4 @@ class Lessons:
         return ids[: self.length], taught[: self.length]
 
     def _encode(self, text: str) -> list[int]:
-        return self.tokenizer.backend_tokenizer.encode(text, add_special_tokens=False).ids
+        return list(self.tokenizer.backend_tokenizer.encode(text, add_special_tokens=False).ids)

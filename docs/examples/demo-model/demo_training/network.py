@@ -22,8 +22,8 @@ def new_network(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
-    network = LlamaForCausalLM(config)  # type: ignore[no-untyped-call]
-    network.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]
+    network = LlamaForCausalLM(config)
+    network.generation_config = GenerationConfig(
         do_sample=True,
         temperature=0.2,
         top_p=0.9,

@@ -37,10 +37,10 @@ def _learn(network: LlamaForCausalLM, optimizer: torch.optim.Optimizer, ids: Ten
     wanted = taught[:, 1:]
     loss = cross_entropy(network.lm_head(states[wanted]), ids[:, 1:][wanted])
     optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
     optimizer.step()
-    return loss.item()
+    return float(loss.item())
 
 
 def _groups(network: LlamaForCausalLM) -> list[dict[str, object]]:
