@@ -98,6 +98,7 @@ def _download_into(folder: Path, uri: str, repository: str, revision: str | None
     total = sum(sizes.values())
     present = sum(size for name, size in sizes.items() if present_bytes(folder / name) == size)
     check_room(uri, folder, total - present)
+    progress(present, total)  # the client's meter is silent until a first piece is there
     snapshot_download(
         repository,
         revision=offer.sha,
