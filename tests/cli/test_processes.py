@@ -13,10 +13,10 @@ import pytest
 from fairlead_cli.processes import (
     MARK_VARIABLE,
     ProcessId,
+    descendants,
     identify,
     kill_all,
     platform_processes,
-    session_processes,
     wait_for_end,
 )
 from tests.cli.conftest import SLEEPER
@@ -85,9 +85,18 @@ def test_orphans_of_a_session(started: list[subprocess.Popen[str]], tmp_path: Pa
     leader = identity(parent.pid)
     parent.kill()
     parent.wait()
-    assert [process.pid for process in platform_processes(tmp_path, [leader])] == [child]
-    assert kill_all(partial(session_processes, leader)) == []
-    assert platform_processes(tmp_path, [leader]) == []
+    assert [process.pid for process in platform_processes(tmp_path, leader)] == [child]
+    assert kill_all(partial(platform_processes, tmp_path, leader)) == []
+    assert platform_processes(tmp_path, leader) == []
+
+
+def test_descendants(started: list[subprocess.Popen[str]], tmp_path: Path) -> None:
+    """What is below the asking process is found, but nothing of what is kept."""
+    kept, kept_child = start_parent(started, tmp_path, new_session=False)
+    other, other_child = start_parent(started, tmp_path, new_session=True)
+    found = {process.pid for process in descendants(without=[kept.pid])}
+    assert {other.pid, other_child} <= found
+    assert found.isdisjoint({kept.pid, kept_child, os.getpid()})
 
 
 def test_stopped_processes_end_too(started: list[subprocess.Popen[str]], tmp_path: Path) -> None:

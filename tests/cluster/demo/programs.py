@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from fairlead_cli.processes import identify, kill_all, session_processes
+from fairlead_cli.processes import MARK_VARIABLE, identify, kill_all, platform_processes
 from tests.support.waiting import eventually
 
 START_S = 180
@@ -25,7 +25,12 @@ def running_program(
     """
     with log.open("ab") as output:
         process = subprocess.Popen(
-            command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            command,
+            env={**environment, MARK_VARIABLE: str(log)},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
         )
     leader = identify(process.pid)
     assert leader is not None
@@ -39,7 +44,7 @@ def running_program(
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        kill_all(partial(session_processes, leader))
+        kill_all(partial(platform_processes, log, leader))
 
 
 def _lives(process: subprocess.Popen[bytes], log: Path) -> bool:

@@ -109,7 +109,9 @@ class Keeper:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                start_new_session=True,
+                # Not a session of its own: Linux shares processors among sessions before it looks at processes
+                # (sched_autogroup), and an engine that uses all of its session's share would keep the gateway waiting.
+                process_group=0,
             )
 
     async def _until_ready(self, process: asyncio.subprocess.Process) -> bool:

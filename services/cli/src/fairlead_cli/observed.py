@@ -40,8 +40,8 @@ def observe(home: Home) -> Observed:
     applied = tuple(read_applied(home))
     platform = read_platform(home)
     if platform is None or not platform.is_running:
-        leaders = platform.leaders if platform else ()
-        return Observed(applied, None, orphans=len(platform_processes(home.root, leaders)))
+        supervisor = platform.supervisor if platform else None
+        return Observed(applied, None, orphans=len(platform_processes(home.root, supervisor)))
     if not platform.is_up(RAY):
         return Observed(applied, platform)
     try:

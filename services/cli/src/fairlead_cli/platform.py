@@ -52,12 +52,6 @@ class Platform(BaseModel):
         return self.supervisor.is_alive
 
     @property
-    def leaders(self) -> tuple[ProcessId, ...]:
-        """The processes that lead the sessions of all the others."""
-        started = [service.process for service in self.services.values() if service.process]
-        return (self.supervisor, *started)
-
-    @property
     def address(self) -> str:
         return f"http://{LOOPBACK}:{self.ports.gateway}"
 

@@ -1,7 +1,7 @@
 """Which processes are ours, told apart from everyone else's, and how they end.
 
-A process belongs to a platform if its environment carries the platform's mark, if it is in the session of one of the
-platform's services (some programs overwrite their environment with their title), or if it descends from one that does.
+A process belongs to a platform if its environment carries the platform's mark, if it is in the session that its
+supervisor leads (some programs overwrite their environment with their title), or if it descends from one that does.
 Read from /proc: Ray's own `ray stop` would end every Ray on the machine.
 """
 
@@ -83,28 +83,36 @@ def read_processes() -> list[Process]:
     return [process for pid in pids if (process := read_process(pid))]
 
 
-def platform_processes(root: Path, leaders: Iterable[ProcessId] = ()) -> list[Process]:
+def platform_processes(root: Path, supervisor: ProcessId | None = None) -> list[Process]:
     """Return the living processes of the platform whose state folder is `root`, without the asking process.
 
     Args:
         root: The platform's state folder.
-        leaders: The services that it started, each the leader of a session of its own.
+        supervisor: The leader of the session that all of them are in, dead or alive, if it is known.
     """
-    table = [process for process in read_processes() if process.is_alive]
-    sessions = _sessions_of(leaders, {process.pid: process for process in table})
-    ours = {process.pid for process in table if process.session in sessions or _is_marked(process.pid, root)}
+    table = _living()
+    session = supervisor.pid if supervisor and _leads_still(supervisor, table) else None
+    ours = {process.pid for process in table if process.session == session or _is_marked(process.pid, root)}
     ours = _with_descendants(ours, table) - {os.getpid()}
     return [process for process in table if process.pid in ours]
 
 
-def _sessions_of(leaders: Iterable[ProcessId], table: dict[int, Process]) -> set[int]:
-    """Return the sessions that still are those of the leaders, not of a later process of the same pid."""
-    now = boot_id()
-    return {
-        leader.pid
-        for leader in leaders
-        if leader.boot_id == now and (leader.pid not in table or table[leader.pid].started == leader.started)
-    }
+def descendants(*, without: Iterable[int]) -> list[Process]:
+    """Return the living processes below the asking one, but those named and all that are below them."""
+    table = _living()
+    kept = _with_descendants(set(without), table) | {os.getpid()}
+    below = _with_descendants({os.getpid()}, [process for process in table if process.pid not in kept])
+    return [process for process in table if process.pid in below - kept]
+
+
+def _living() -> list[Process]:
+    return [process for process in read_processes() if process.is_alive]
+
+
+def _leads_still(leader: ProcessId, table: list[Process]) -> bool:
+    """Return whether a session of the leader's number is the leader's, and not a later process's of the same pid."""
+    same_pid = next((process for process in table if process.pid == leader.pid), None)
+    return leader.boot_id == boot_id() and (same_pid is None or same_pid.started == leader.started)
 
 
 def _is_marked(pid: int, root: Path) -> bool:
@@ -128,14 +136,6 @@ def send_signal(pid: int, number: signal.Signals) -> None:
         os.kill(pid, number)
     except ProcessLookupError:
         return
-
-
-def session_processes(leader: ProcessId) -> list[Process]:
-    """Return the living processes of a leader's session, and all that descend from them."""
-    table = [process for process in read_processes() if process.is_alive]
-    sessions = _sessions_of([leader], {process.pid: process for process in table})
-    ours = _with_descendants({process.pid for process in table if process.session in sessions}, table)
-    return [process for process in table if process.pid in ours]
 
 
 def kill_all(find: Callable[[], list[Process]], *, timeout_s: float = 10.0) -> list[Process]:

@@ -12,7 +12,7 @@ from fairlead_cli.gateway_process import GatewayProcess
 from fairlead_cli.home import Home
 from fairlead_cli.keeper import ServiceSpec
 from fairlead_cli.platform import Platform, read_platform
-from fairlead_cli.processes import MARK_VARIABLE, kill_all, session_processes
+from fairlead_cli.processes import MARK_VARIABLE, descendants, kill_all
 from fairlead_cli.ray_head import RayHead
 from fairlead_cli.valkey import Valkey
 from fairlead_contract.errors import FairleadError
@@ -98,9 +98,12 @@ class _RayWork:
 
     def _clear(self) -> None:
         platform = read_platform(self.home)
-        earlier = platform.services.get(RAY) if platform else None
+        services = dict(platform.services) if platform else {}
+        earlier = services.pop(RAY, None)
         if earlier and earlier.process:
-            kill_all(partial(session_processes, earlier.process))
+            # The supervisor has adopted what outlived Ray, and has nothing else below it but the other services.
+            others = [service.process.pid for service in services.values() if service.process]
+            kill_all(partial(descendants, without=others))
         sessions = sorted(self.home.ray.glob("session_*_*"), key=lambda path: path.stat().st_mtime)
         for session in sessions[: 1 - KEPT_RAY_SESSIONS]:
             shutil.rmtree(session, ignore_errors=True)

@@ -66,8 +66,7 @@ def end_platform(home: Home) -> int:
         PlatformStartFailed: A process could not be ended.
     """
     platform = read_platform(home)
-    leaders = platform.leaders if platform else ()
-    find = partial(platform_processes, home.root, leaders)
+    find = partial(platform_processes, home.root, platform.supervisor if platform else None)
     count = len(find())
     if platform and platform.is_running:
         send_signal(platform.supervisor.pid, signal.SIGTERM)

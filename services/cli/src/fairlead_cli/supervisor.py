@@ -57,7 +57,7 @@ class Supervisor:
     async def _stop(self) -> None:
         for keeper in reversed(self.keepers):
             await keeper.stop()
-        find = partial(platform_processes, self.home.root, self.platform.leaders)
+        find = partial(platform_processes, self.home.root, self.platform.supervisor)
         left = await asyncio.to_thread(kill_all, find)
         reap_orphans(())
         if left:
