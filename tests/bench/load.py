@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 _PREFIX = b"data: "
 _LAST = b"data: [DONE]"
 _USAGE = b'"completion_tokens":'
+_LENGTH_STRIDE = 37  # has no factor in common with the lengths, so that all of them occur
 _BUFFER_BYTES = 1 << 16
 
 
@@ -42,8 +43,10 @@ class Sample:
 
 
 async def run(target: Target, *, streams: int, requests: int, tokens: int, alone: bool = False) -> Sample:
-    """Send `requests` streamed chat requests of `tokens` tokens each over `streams` parallel connections.
+    """Send `requests` streamed chat requests over `streams` parallel connections.
 
+    Their answers are of half to one and a half times `tokens` tokens, the same for each target: answers of equal length
+    end together, so that the next requests come together too, which no service sees.
     With `alone` the client insists on an event of its own for each token, which a bare engine gives anyway.
     """
     sample = Sample()
@@ -73,7 +76,7 @@ def _request(target: Target, number: int, tokens: int, *, alone: bool) -> bytes:
             "model": target.model,
             # Different prompts, and no fixed seed or temperature 0: no arm may answer from a cache of responses.
             "messages": [{"role": "user", "content": f"Question {number}: what is a gateway?"}],
-            "max_tokens": tokens,
+            "max_tokens": _length(number, tokens),
             "ignore_eos": True,
             "temperature": 0.7,
             "stream": True,
@@ -87,6 +90,11 @@ def _request(target: Target, number: int, tokens: int, *, alone: bool) -> bytes:
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
+
+
+def _length(number: int, mean: int) -> int:
+    """Return how many tokens a request's answer gets."""
+    return mean // 2 + number * _LENGTH_STRIDE % (mean + 1)
 
 
 async def _stream(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes, sample: Sample) -> None:

@@ -21,6 +21,7 @@ from tests.bench import arms, load, report
 
 RESULTS = Path("build/bench/platform.json")
 TOKENS = 64
+"""In an answer, on average."""
 
 
 @dataclass(frozen=True, slots=True)
