@@ -32,7 +32,7 @@ COPY services/contract services/contract
 COPY services/serving services/serving
 RUN --mount=type=secret,id=ca --mount=type=secret,id=pip --mount=type=secret,id=uv \
     --mount=type=cache,id=uv,target=/root/.cache/uv \
-    UV_OVERRIDE=requirements/cpu-overrides.txt UV_TORCH_BACKEND=${TORCH_BACKEND} \
+    UV_OVERRIDE=requirements/cpu-overrides.txt env ${TORCH_BACKEND:+UV_TORCH_BACKEND=${TORCH_BACKEND}} \
     docker/install.sh requirements/cpu.txt ./services/contract ./services/serving
 
 FROM base

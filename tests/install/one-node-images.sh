@@ -16,7 +16,7 @@ mkdir -p "$folder"
 
 export STORAGE_DRIVER=${STORAGE_DRIVER:-vfs} # works in containers too, and copies each layer: few are made
 export BUILDAH_FLAGS="--isolation chroot --pull-never"
-export BASE_IMAGE=localhost/debian:bookworm-slim REGISTRY=localhost TAG=${TAG:-0.1.0} TORCH_BACKEND=${TORCH_BACKEND-auto}
+export BASE_IMAGE=localhost/debian:bookworm-slim REGISTRY=localhost TAG=${TAG:-0.1.0} TORCH_BACKEND=${TORCH_BACKEND-}
 
 say() { echo "$(date +%T) $*"; }
 from_debootstrap() { # NAME SUITE PACKAGES
