@@ -132,6 +132,15 @@ def test_scale_to_zero() -> None:
     assert replica["autoscaling_config"]["downscale_to_zero_delay_s"] == 60
 
 
+def test_no_scale_to_zero_above_a_floor() -> None:
+    """Idle time to zero waits for the floor to be zero, so that `kubectl scale` may raise and lower it."""
+    scaling = {"minReplicas": 1, "maxReplicas": 2, "idleSecondsToZero": 60}
+
+    _, replica = rendered(deployment(scaling=scaling))
+
+    assert "downscale_to_zero_delay_s" not in replica["autoscaling_config"]
+
+
 def test_bounds_need_no_new_engine() -> None:
     """A change of bounds, limits or aliases leaves what would replace the replicas as it is."""
     before, _ = rendered(deployment())

@@ -115,7 +115,6 @@ WRONG_SPECS: dict[str, Row] = {
     "min above max": ({"scaling": {"minReplicas": 3, "maxReplicas": 2}}, "spec.scaling.minReplicas", "at most 2"),
     "min below zero": ({"scaling": {"minReplicas": -1}}, "spec.scaling.minReplicas", "at least 0"),
     "max of zero": ({"scaling": {"maxReplicas": 0}}, "spec.scaling.maxReplicas", "at least 1"),
-    "zero with a floor": ({"scaling": {"idleSecondsToZero": 60}}, "spec.scaling.idleSecondsToZero", "minReplicas: 0"),
     "a target of zero": ({"scaling": {"targetOngoingRequests": 0}}, "spec.scaling.targetOngoingRequests", "at least 1"),
     "a limit of zero": ({"limits": {"requestsPerMinute": 0}}, "spec.limits.requestsPerMinute", "at least 1"),
     "a cost as text": ({"limits": {"costPerDay": "5"}}, "spec.limits.costPerDay", "without quotes"),

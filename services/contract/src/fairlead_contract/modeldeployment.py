@@ -240,11 +240,6 @@ class Scaling(_Part):
                 "is above maxReplicas; write at most maxReplicas, or raise maxReplicas",
                 at="minReplicas",
             ),
-            rule(
-                "!has(self.idleSecondsToZero) || self.minReplicas == 0",
-                "contradicts minReplicas; write minReplicas: 0, or remove it",
-                at="idleSecondsToZero",
-            ),
         )
     )
 
@@ -259,7 +254,7 @@ class Scaling(_Part):
         default=None,
         ge=1,
         le=604_800,
-        description="Idle time after which the last replica stops; needs minReplicas 0.",
+        description="Idle time after which the last replica stops, while minReplicas is 0.",
     )
 
     @model_validator(mode="after")
@@ -269,12 +264,6 @@ class Scaling(_Part):
                 f"is {self.min_replicas}, above maxReplicas {self.max_replicas}",
                 f"write at most {self.max_replicas}, or raise maxReplicas",
                 at="minReplicas",
-            )
-        if self.idle_seconds_to_zero is not None and self.min_replicas > 0:
-            raise mistake(
-                f"contradicts minReplicas {self.min_replicas}",
-                "write minReplicas: 0, or remove it",
-                at="idleSecondsToZero",
             )
         return self
 

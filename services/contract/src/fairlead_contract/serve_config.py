@@ -177,7 +177,7 @@ def _replicas(scaling: Scaling) -> dict[str, Json]:
         "metrics_interval_s": METRICS_INTERVAL_S,
         "look_back_period_s": LOOK_BACK_PERIOD_S,
     }
-    if scaling.idle_seconds_to_zero is not None:
+    if scaling.idle_seconds_to_zero is not None and scaling.min_replicas == 0:
         autoscaling["downscale_to_zero_delay_s"] = scaling.idle_seconds_to_zero
     return {"autoscaling_config": autoscaling}
 
