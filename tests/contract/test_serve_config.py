@@ -63,7 +63,7 @@ def test_tensor_parallel_on_cpu() -> None:
 
     assert (application["args"]["executor"], replica["ray_actor_options"]) == ("mp", {"num_cpus": 4.0, "num_gpus": 0})
     environment = application["runtime_env"]["env_vars"]
-    assert (environment["OMP_NUM_THREADS"], environment["VLLM_CPU_KVCACHE_SPACE"]) == ("2", "4")
+    assert (environment["OMP_NUM_THREADS"], environment["VLLM_CPU_KVCACHE_SPACE"]) == ("2", "3")
 
 
 def test_pipeline_over_nodes() -> None:
@@ -100,7 +100,7 @@ def test_a_size_of_its_own() -> None:
 
     assert not {"OMP_NUM_THREADS", "VLLM_CPU_KVCACHE_SPACE"} & set(free["runtime_env"]["env_vars"])
     assert held["runtime_env"]["env_vars"]["OMP_NUM_THREADS"] == "2"
-    assert held["runtime_env"]["env_vars"]["VLLM_CPU_KVCACHE_SPACE"] == "2"
+    assert held["runtime_env"]["env_vars"]["VLLM_CPU_KVCACHE_SPACE"] == "1"
 
 
 @pytest.mark.parametrize("percent", [0, 100])

@@ -12,8 +12,8 @@ from tests.contract.manifests import deployment
     "spec, hosts, expected",
     [
         ({"resources": {"cpu": 3, "memory": "6Gi"}}, 1, Host(3, 6 * GIB, 0)),
-        ({}, 1, Host(2, 4 * GIB, 0)),
-        ({"parallelism": {"tensor": 2, "pipeline": 2}}, 1, Host(8, 16 * GIB, 0)),
+        ({}, 1, Host(2, 5 * GIB, 0)),
+        ({"parallelism": {"tensor": 2, "pipeline": 2}}, 1, Host(8, 11 * GIB, 0)),
         ({"resources": {"accelerator": "nvidia-l4"}}, 1, Host(4, 16 * GIB, 1)),
         (
             {

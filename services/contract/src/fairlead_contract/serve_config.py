@@ -13,7 +13,7 @@ from typing import Literal
 from fairlead_contract.modeldeployment import EnvVar, ModelDeployment, Scaling
 from fairlead_contract.names import IMPORT_PATH, REPLICA_DEPLOYMENT, application_name, route_prefix
 from fairlead_contract.replica import Executor, ReplicaSpec, ReplicaTuning
-from fairlead_contract.sizing import gpus_per_replica, host_of
+from fairlead_contract.sizing import PROCESSES_MEMORY, gpus_per_replica, host_of
 from fairlead_contract.yaml_documents import Json
 
 HEALTH_CHECK_PERIOD_S = 2
@@ -141,8 +141,9 @@ def _cpu_environment(deployment: ModelDeployment, profile: RuntimeProfile) -> di
     if resources.cpu or profile.has_limits:
         environment["OMP_NUM_THREADS"] = str(max(1, int(host.cpu) // ranks))
     if resources.memory or profile.has_limits:
-        # Half for the KV cache leaves the rest to weights and activations; vLLM takes whole GiB per rank.
-        environment["VLLM_CPU_KVCACHE_SPACE"] = str(max(1, host.memory // 2**31 // ranks))
+        # Half of what the processes leave is for the KV cache, the rest for weights and activations; vLLM takes whole
+        # GiB per rank.
+        environment["VLLM_CPU_KVCACHE_SPACE"] = str(max(1, (host.memory - PROCESSES_MEMORY) // 2**31 // ranks))
     return environment
 
 

@@ -14,9 +14,13 @@ GIB = 2**30
 
 CPU_CORES_PER_RANK = 2.0
 CPU_CORES_PER_GPU = 4.0
-MEMORY_PER_RANK = 4 * GIB
+MEMORY_PER_RANK = 2 * GIB
 MEMORY_PER_GPU = 16 * GIB
-"""Where the manifest leaves it open."""
+"""Where the manifest leaves it open; on CPUs, besides what the processes take."""
+
+PROCESSES_MEMORY = 3 * GIB
+"""What Ray, Python, torch and vLLM take of a pod without an accelerator before there is a model: 2.4 to 3.4 GiB were
+seen, with the part of their files that the kernel keeps, which vLLM counts as taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,7 @@ def host_of(deployment: ModelDeployment) -> Host:
     resources, hosts, gpus = deployment.spec.resources, hosts_per_replica(deployment), gpus_per_replica(deployment)
     ranks = deployment.spec.parallelism.ranks
     cores = gpus * CPU_CORES_PER_GPU or ranks * CPU_CORES_PER_RANK
-    memory = gpus * MEMORY_PER_GPU or ranks * MEMORY_PER_RANK
+    memory = gpus * MEMORY_PER_GPU or PROCESSES_MEMORY + ranks * MEMORY_PER_RANK
     if resources.cpu:
         cores = cpu_cores(resources.cpu)
     if resources.memory:
