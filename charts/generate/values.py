@@ -286,7 +286,9 @@ class Values(_Values):
         "exist. Empty is all of them.",
     )
     public_url: Annotated[str, Field(pattern=r"^(https?://[^\s/]+(/[^\s]*)?)?$")] = Field(
-        "", description="Under which clients reach the API, such as https://api.example.com; shown in models' status."
+        "",
+        description="Under which clients reach the API, such as https://api.example.com; shown in models' status. "
+        "Empty is the gateway's address within the cluster.",
     )
     longest_stream_seconds: Annotated[int, Field(ge=1, le=86400)] = Field(
         600, description="Longest time that an answer may take; whatever ends waits as long for what still streams."
