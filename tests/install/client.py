@@ -2,7 +2,6 @@
 
 import json
 import secrets
-import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -45,7 +44,7 @@ class Client:
             "image": image,
             "imagePullPolicy": pull_policy,
             "command": ["python", "-c", "import signal; signal.sigwait([signal.SIGTERM])"],
-            "volumeMounts": [{"name": "inside", "mountPath": "/inside"}],
+            "volumeMounts": [{"name": "inside", "mountPath": "/inside"}, {"name": "loads", "mountPath": "/loads"}],
             "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}},
             "securityContext": {
                 "allowPrivilegeEscalation": False,
@@ -58,7 +57,7 @@ class Client:
         pod = {
             "containers": [container],
             "automountServiceAccountToken": False,
-            "volumes": [{"name": "inside", "configMap": {"name": POD}}],
+            "volumes": [{"name": "inside", "configMap": {"name": POD}}, {"name": "loads", "emptyDir": {}}],
         }
         self.cluster.namespace(self.namespace)
         self.cluster.apply(
@@ -90,18 +89,14 @@ class Client:
     def load(self, *, parallel: int, max_tokens: int = 64) -> Iterator[list[Load]]:
         """Let many clients ask, each again and again, for as long as the block lasts; then the list has what came."""
         order = self._question("first", stream=True, max_tokens=max_tokens) | {"parallel": parallel}
+        folder = f"/loads/{secrets.token_hex(4)}"
         said: list[Load] = []
-        asking = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        assert asking.stdin is not None
-        asking.stdin.write(self._line(order))
-        asking.stdin.flush()
+        self._order(order | {"start": folder})
         try:
             yield said
-            printed, _ = asking.communicate(timeout=ENDING_S)
-            said.append(Load(**json.loads(printed)))
         finally:
-            asking.kill()
-            asking.wait()
+            (ended,) = self._order({"end": folder})
+            said.append(Load(**ended))
 
     def _credential(self, tenant: str | None) -> str | None:
         return None if tenant is None else self.token(tenant)
@@ -120,15 +115,7 @@ class Client:
         return {"path": "/v1/chat/completions", "token": self._credential(tenant), "body": body}
 
     def _order(self, order: Mapping[str, Any]) -> list[dict[str, Any]]:
-        said: list[dict[str, Any]] = json.loads(
-            self.cluster.kubectl(*self._command[1:], given=self._line(order), timeout_s=ENDING_S)
-        )
+        command = ("exec", "-i", POD, "-n", self.namespace, "--", "python", f"/inside/{INSIDE.name}")
+        line = json.dumps({"url": self.url, "times": 1, **order}) + "\n"
+        said: list[dict[str, Any]] = json.loads(self.cluster.kubectl(*command, given=line, timeout_s=ENDING_S))
         return said
-
-    @property
-    def _command(self) -> list[str]:
-        inside = f"/inside/{INSIDE.name}"
-        return [self.cluster.kubectl_program, "exec", "-i", POD, "-n", self.namespace, "--", "python", inside]
-
-    def _line(self, order: Mapping[str, Any]) -> str:
-        return json.dumps({"url": self.url, "times": 1, **order}) + "\n"
