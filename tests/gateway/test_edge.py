@@ -239,13 +239,14 @@ async def test_drain_lets_streams_finish(gateway: Gateway, upstream: Upstream) -
 
 
 async def test_drain_tells_readiness_first(tmp_path: Path, valkey: Path, redis: Redis, upstream: Upstream) -> None:
-    """Before it accepts no more, a draining gateway says that it is not ready, and goes on serving."""
+    """Before it accepts no more, a draining gateway is not ready, goes on serving, and ends connections by replies."""
     async with running_gateway(tmp_path, valkey, upstream.port, drain_notice_s=0.5) as gateway:
         draining = asyncio.ensure_future(gateway.runtime.drain())
         await asyncio.wait_for(gateway.runtime.draining.wait(), 1)
         async with gateway.wire() as wire:
             await wire.send(HEALTH.replace(b"/health", b"/ready"))
-            assert (await wire.answer()).status == 503
+            answer = await wire.answer()
+            assert (answer.status, answer.headers["connection"]) == (503, "close")
         assert (await gateway.ask(CHAT_PATH, chat())).status == 200
         await draining
 

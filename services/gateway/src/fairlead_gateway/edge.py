@@ -90,12 +90,19 @@ class Edge:
         self._server = await self.loop.create_server(lambda: ClientConnection(self), host, port, backlog=_BACKLOG)
         return int(self._server.sockets[0].getsockname()[1])
 
+    def announce_end(self) -> None:
+        """Close each connection with its next reply, which says so: clients then open new ones, elsewhere.
+
+        A connection that ends later, between replies, may meet a request that is on its way.
+        """
+        self.draining = True
+
     async def drain(self, *, limit_s: float) -> None:
         """Stop accepting, let replies finish for a while, then end the rest with an honest error.
 
         Returns when every connection is closed and every request has been settled.
         """
-        self.draining = True
+        self.announce_end()
         if self._server is not None:
             self._server.close()
         for connection in [connection for connection in self._connections if connection.idle]:

@@ -58,6 +58,7 @@ class Runtime:
     async def drain(self) -> None:
         """Become not ready, send away who waits for a model, let balancers notice, then finish what is under way."""
         self.draining.set()
+        self.edge.announce_end()
         self.services.resilience.close()
         await asyncio.sleep(self.settings.drain_notice_s)
         await self.edge.drain(limit_s=self.settings.longest_stream_s)
