@@ -253,6 +253,17 @@ class Switch(_Values):
     enabled: bool = Field(default=False, description="Make it.")
 
 
+class Rules(_Values):
+    """Prometheus' rules."""
+
+    enabled: bool = Field(default=False, description="Make them.")
+    runbooks_url: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = Field(
+        "",
+        description="Where docs/runbooks.md is published for those on call, such as "
+        "https://wiki.example.com/fairlead/runbooks; alerts link to its sections. Empty links to the file's own path.",
+    )
+
+
 class Dashboards(_Values):
     """Grafana's dashboards."""
 
@@ -271,7 +282,7 @@ class Monitoring(_Values):
     interval: Annotated[str, Field(pattern=r"^[0-9]+(s|m)$")] = Field("15s", description="Time between two scrapes.")
     service_monitor: Switch = Field(Switch(), description="Scrape gateways and operator.")
     pod_monitor: Switch = Field(Switch(), description="Scrape models' pods; ray_vllm_* becomes vllm:*.")
-    prometheus_rule: Switch = Field(Switch(), description="Alerts.")
+    prometheus_rule: Rules = Field(Rules(), description="Alerts.")
     dashboards: Dashboards = Field(Dashboards(), description="Dashboards.")
 
 

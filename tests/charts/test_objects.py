@@ -303,3 +303,24 @@ def test_dashboards_and_rules_are_those_of_the_folders() -> None:
         file.name: json.loads(file.read_text()) for file in (CHART / "dashboards").glob("*.json")
     }
     assert rules == {f"fairlead-{file.stem}" for file in (CHART / "rules").glob("*.yaml")}
+
+
+@pytest.mark.parametrize(
+    "url, page", [("https://wiki.test/runbooks", "https://wiki.test/runbooks"), ("", "docs/runbooks.md")]
+)
+def test_alerts_link_to_the_published_runbooks(url: str, page: str) -> None:
+    """Each alert links to its section, at the address that the values name or else by the file's path."""
+    values = {"enabled": True, "runbooksUrl": url}
+    objects = rendered({**values_of("production"), "monitoring": {"prometheusRule": values}})
+    alerts = [
+        rule
+        for each in objects
+        if each["kind"] == "PrometheusRule"
+        for group in each["spec"]["groups"]
+        for rule in group["rules"]
+        if "alert" in rule
+    ]
+
+    assert len(alerts) > 20
+    for alert in alerts:
+        assert alert["annotations"]["runbook_url"] == f"{page}#{alert['alert'].lower()}"
