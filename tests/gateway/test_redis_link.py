@@ -1,13 +1,16 @@
 """The link to a real Valkey: answers in order, deadlines, losses, and what is never mixed up."""
 
 import asyncio
+import os
 import ssl
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 import trustme
+import uvloop
 from redis.asyncio import Redis
 
 from fairlead_gateway.redis_address import RedisAddress
@@ -64,6 +67,50 @@ async def test_nobody_waits_longer_than_the_deadline(valkey: Path, redis: Redis)
         await redis.ping()  # answered when the pause is over
         assert await link.run("ECHO", "after") == b"after"
         assert told == [True, False, True]
+
+
+def test_an_answer_that_came_in_time_is_taken_although_this_process_was_held_up(valkey: Path) -> None:
+    """What lies unread when the deadline has passed is no loss; the gateway's loop runs timers before it reads."""
+
+    def hold_up(reading: int) -> None:
+        os.read(reading, 1)
+        time.sleep(1)
+
+    async def ask() -> list[bool]:
+        reading, writing = os.pipe()
+        async with opened(RedisAddress(path=str(valkey)), deadline_s=0.05, pause_s=0) as (link, told):
+            assert await link.reach(5)
+            asyncio.get_running_loop().add_reader(reading, hold_up, reading)
+            asked = asyncio.ensure_future(link.run("ECHO", "unread"))
+            for _ in range(2):  # it is sent
+                await asyncio.sleep(0)
+            os.write(writing, b"x")
+            assert await asked == b"unread"
+            asyncio.get_running_loop().remove_reader(reading)
+        os.close(reading)
+        os.close(writing)
+        return told
+
+    assert uvloop.run(ask()) == [True]
+
+
+async def test_redis_is_reached_when_it_comes_late(tmp_path: Path) -> None:
+    """A link that is to be connected tries again until somebody answers, within its time."""
+    socket = tmp_path / "late.sock"
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"PING\r\n")
+        writer.write(b"+PONG\r\n")
+        await reader.read()
+        writer.close()
+
+    async with opened(RedisAddress(path=str(socket)), pause_s=0.01) as (link, told):
+        assert not await link.reach(0.05)
+        reaching = asyncio.ensure_future(link.reach(10))
+        async with await asyncio.start_unix_server(answer, socket):
+            assert await reaching
+            await link.aclose()
+        assert told == [False, True]
 
 
 async def test_after_a_failure_redis_is_left_alone_for_a_moment() -> None:

@@ -3,9 +3,10 @@
 import asyncio
 import hashlib
 import hmac
+import logging
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
@@ -19,17 +20,26 @@ from fairlead_gateway.settings import GatewaySettings
 
 LEDGER_DEADLINE_S: Final = 5.0
 """Nobody's request waits for the ledger, so Redis may take its time."""
+REACH_S: Final = 2.0
+"""How long a start waits for Redis: looking up its name and connecting may take longer than any request would wait."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Opening:
-    """What every part may be made from."""
+    """What every part may be made from.
+
+    Attributes:
+        links: Those to Redis that have been made.
+    """
 
     settings: GatewaySettings
     metrics: GatewayMetrics
     deadlines: Deadlines
     config: Config
     stack: AsyncExitStack
+    links: list[RedisLink] = field(default_factory=list)
 
     @cached_property
     def pepper(self) -> bytes:
@@ -51,7 +61,14 @@ class Opening:
         """Return a link to Redis, or to another one at `url`."""
         link = RedisLink(RedisAddress.from_url(url or self.settings.redis), deadline_s=deadline_s, on_state=on_state)
         self.stack.push_async_callback(link.aclose)
+        self.links.append(link)
         return link
+
+    async def reach_redis(self) -> None:
+        """Connect all links, so that no request does; without Redis the gateway starts all the same."""
+        reached = await asyncio.gather(*(link.reach(REACH_S) for link in self.links))
+        if not all(reached):
+            log.warning("Redis does not answer; until it does, limits follow their declared policy")
 
     def beside(self, work: Coroutine[Any, Any, None]) -> None:
         """Let something run beside the requests until the gateway is closed."""

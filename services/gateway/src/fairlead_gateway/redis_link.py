@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast
 
 import hiredis
 from typing_extensions import override
@@ -21,6 +21,9 @@ from typing_extensions import override
 from fairlead_gateway.redis_address import RedisAddress
 
 Argument: TypeAlias = bytes | str | int
+
+LATE_S: Final = 0.01
+"""A timer that is later than this shows that the process was held up; for as long it then reads what came meanwhile."""
 
 
 class RedisLost(Exception):
@@ -90,6 +93,16 @@ class RedisLink:
             answer = await self._ask(("EVAL", script.source, *tail))
         return self._checked(answer)
 
+    async def reach(self, within_s: float) -> bool:
+        """Connect, so that the first command need not wait for that; return whether Redis answers in time."""
+        try:
+            async with asyncio.timeout(within_s):
+                while not await self._answers_ping():  # noqa: ASYNC110 - a Redis that comes tells nobody
+                    await asyncio.sleep(self._pause_s)
+        except TimeoutError:
+            return False
+        return True
+
     async def aclose(self) -> None:
         """Close the connection; who still waits is told that Redis is lost."""
         if self._connecting is not None:
@@ -100,6 +113,12 @@ class RedisLink:
         if self._wire is not None:
             self._wire.fail("closed")
 
+    async def _answers_ping(self) -> bool:
+        try:
+            return bool(await self.run("PING"))
+        except RedisLost:
+            return False
+
     def _ask(self, command: tuple[Argument, ...]) -> "asyncio.Future[Any]":
         loop = asyncio.get_running_loop()
         now = loop.time()
@@ -109,7 +128,7 @@ class RedisLink:
         if wire is None or wire.closed:
             wire = self._wire = self._open()
         if self._timer is None:
-            self._timer = loop.call_at(now + self._deadline_s, self._look)
+            self._look_at(now + self._deadline_s)
         return wire.send(command, due_at=now + self._deadline_s)
 
     def _open(self) -> "_Wire":
@@ -123,8 +142,19 @@ class RedisLink:
         except OSError as error:
             wire.fail(str(error) or type(error).__name__)
 
-    def _look(self) -> None:
-        """Give up on what is overdue; the timer runs only while there is something to wait for."""
+    def _look_at(self, due_at: float) -> None:
+        self._timer = asyncio.get_running_loop().call_at(due_at, self._look, due_at)
+
+    def _look(self, due_at: float) -> None:
+        """Give up on what is overdue, but not before what has come was read: a late loop runs its timers first."""
+        loop = asyncio.get_running_loop()
+        if loop.time() > due_at + LATE_S:
+            self._timer = loop.call_later(LATE_S, self._give_up)
+        else:
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """Fail what is overdue; the timer runs only while there is something to wait for."""
         self._timer = None
         loop, wire = asyncio.get_running_loop(), self._wire
         if wire is None or wire.closed:
@@ -133,7 +163,7 @@ class RedisLink:
             self._lost("no answer in time")
         due_at = wire.next_due_at()
         if due_at is not None:
-            self._timer = loop.call_at(due_at, self._look)
+            self._look_at(due_at)
 
     def _checked(self, answer: object) -> object:
         if isinstance(answer, hiredis.ReplyError):

@@ -103,6 +103,7 @@ async def open_runtime(settings: GatewaySettings) -> AsyncIterator[Runtime]:
         edge = _edge(lane, settings, bodies, deadlines)
         stack.push_async_callback(edge.drain, limit_s=0)
         stack.callback(services.resilience.close)
+        await opening.reach_redis()
         metrics_port = await scrape.listen(settings.metrics_host, settings.metrics_port)
         port = await edge.listen(settings.host, settings.port)
         yield Runtime(settings, config, metrics, services, edge, draining, port, metrics_port)
