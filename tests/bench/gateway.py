@@ -2,7 +2,8 @@
 
 Every arm has the first core for itself; the load, the upstreams and Redis share the second. Rounds go through the arms
 in turn, forwards and backwards, and each row's ratio is the median over blocks of two rounds. Ours has all policies on
-(JWT, requests and tokens per minute in Redis, metrics); LiteLLM has a key and no limits, the router has none of it.
+(JWT, requests and tokens per minute in Redis, metrics); LiteLLM, in its Python mode and with its bridge to Rust on
+Granian, has a key and no limits, the router has none of it.
 """
 
 import argparse
@@ -118,7 +119,7 @@ async def rounds(arms: Sequence[Arm], direct: Door, count: int) -> dict[str, Fig
 
 def rows(ours: Figures, peers: dict[str, Figures]) -> list[report.Row]:
     """Return the rows of the table."""
-    litellm, router = peers["litellm"], peers["vllm-router"]
+    litellm, rust, router = peers["litellm"], peers["litellm-rust"], peers["vllm-router"]
     return [
         _more("requests per second vs litellm", ours.per_second, litellm.per_second, bar=60, unit="1/s"),
         _less("cpu per request vs litellm", ours.cpu_us, litellm.cpu_us, bar=1 / 60),
@@ -126,6 +127,9 @@ def rows(ours: Figures, peers: dict[str, Figures]) -> list[report.Row]:
         _less("added p99 vs litellm", ours.added_p99_us, litellm.added_p99_us),
         _less("cpu per SSE frame vs litellm", ours.frame_cpu_us, litellm.frame_cpu_us, bar=1 / 50),
         _more("cached per second vs litellm", ours.cached_per_second, litellm.cached_per_second, bar=60, unit="1/s"),
+        _more("requests per second vs litellm-rust", ours.per_second, rust.per_second, unit="1/s"),
+        _less("cpu per request vs litellm-rust", ours.cpu_us, rust.cpu_us),
+        _less("cpu per SSE frame vs litellm-rust", ours.frame_cpu_us, rust.frame_cpu_us),
         _more("requests per second vs vllm-router", ours.per_second, router.per_second, bar=1.0, unit="1/s"),
         _less("cpu per request vs vllm-router", ours.cpu_us, router.cpu_us, bar=1.0),
         _less("added p50 vs vllm-router", ours.added_p50_us, router.added_p50_us, bar=1.0),
@@ -134,7 +138,9 @@ def rows(ours: Figures, peers: dict[str, Figures]) -> list[report.Row]:
     ]
 
 
-def _more(name: str, ours: Sequence[float], peer: Sequence[float], *, bar: float, unit: str) -> report.Row:
+def _more(
+    name: str, ours: Sequence[float], peer: Sequence[float], *, unit: str, bar: float | None = None
+) -> report.Row:
     return report.row(name, ours, peer, unit=unit, bar=bar, higher_is_better=True)
 
 
@@ -157,7 +163,12 @@ def main() -> None:
         )
         arms = [
             stack.enter_context(arm(folder, ports))
-            for arm in (gateway_arms.fairlead, gateway_arms.litellm, gateway_arms.vllm_router)
+            for arm in (
+                gateway_arms.fairlead,
+                gateway_arms.litellm,
+                gateway_arms.litellm_rust,
+                gateway_arms.vllm_router,
+            )
         ]
         runner = stack.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
         figures = runner.run(rounds(arms, Door(ports.answering), count))

@@ -5,7 +5,7 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,34 +84,50 @@ def fairlead(folder: Path, upstreams: Upstreams) -> Iterator[Arm]:
 @contextmanager
 def litellm(folder: Path, upstreams: Upstreams) -> Iterator[Arm]:
     """Run LiteLLM's proxy in its Python mode: a master key, an answers' cache in memory, no database, no logs."""
+    with _litellm("litellm", folder, upstreams) as arm:
+        yield arm
+
+
+@contextmanager
+def litellm_rust(folder: Path, upstreams: Upstreams) -> Iterator[Arm]:
+    """Run LiteLLM's proxy with its bridge to Rust, on Granian."""
+    with _litellm("litellm-rust", folder, upstreams, "--run_granian", environ={"LITELLM_RUST": "1"}) as arm:
+        yield arm
+
+
+@contextmanager
+def _litellm(
+    name: str, folder: Path, upstreams: Upstreams, *options: str, environ: Mapping[str, str] | None = None
+) -> Iterator[Arm]:
     port, key = free_port(), f"sk-{secrets.token_hex(32)}"
     models = [
         {
-            "model_name": name,
+            "model_name": model,
             "litellm_params": {
-                "model": f"openai/{name}",
+                "model": f"openai/{model}",
                 "api_base": f"http://127.0.0.1:{upstream}/v1",
                 "api_key": "none",
             },
         }
-        for name, upstream in (("demo", upstreams.answering), ("stream", upstreams.streaming))
+        for model, upstream in (("demo", upstreams.answering), ("stream", upstreams.streaming))
     ]
-    config = folder / "litellm.yaml"
+    config = folder / f"{name}.yaml"
     # Without a mode, every request would be looked up in the cache; ours looks only for deterministic ones.
     cache = {"cache": True, "cache_params": {"type": "local", "mode": "default_off"}}
     config.write_text(yaml.safe_dump({"model_list": models, "litellm_settings": {"set_verbose": False, **cache}}))
     command: list[str | Path] = [environment("litellm", "litellm[proxy]") / "litellm", "--config", config]
     command += ["--port", str(port)]
-    command += ["--host", "127.0.0.1", "--num_workers", "1"]
+    command += ["--host", "127.0.0.1", "--num_workers", "1", *options]
+    settings = {"LITELLM_MASTER_KEY": key, "LITELLM_LOG": "ERROR", "LITELLM_TELEMETRY": "False"}
     with running(
         command,
         core=MEASURED_CORE,
-        log=folder / "litellm.log",
-        environment={"LITELLM_MASTER_KEY": key, "LITELLM_LOG": "ERROR", "LITELLM_TELEMETRY": "False"},
+        log=folder / f"{name}.log",
+        environment=settings | dict(environ or {}),
         is_ready=lambda: answers(port, "/health/liveliness"),
     ) as process:
         door = Door(port, token=key)
-        yield Arm("litellm", door, door, (process,))
+        yield Arm(name, door, door, (process,))
 
 
 @contextmanager
