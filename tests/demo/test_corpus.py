@@ -1,12 +1,14 @@
 """The text that the demo model learns."""
 
+import json
 import re
 from collections import defaultdict
 from itertools import islice
 from pathlib import Path
+from random import Random
 
 import pytest
-from demo_training.corpus import Topic, load_sentences, load_topics
+from demo_training.corpus import Topic, load_calls, load_sentences, load_topics
 from demo_training.lessons import Lessons
 from train import ROW_TOKENS, ROWS, SEED, STEPS, load_school
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
@@ -74,6 +76,16 @@ def test_topics_are_many_and_asked_about_in_many_ways(topics: list[Topic]) -> No
     assert [topic.name for topic in topics if len(set(topic.asked) | set(topic.about)) < 4] == []
     answers = {exchange.answer for topic in topics for exchange in topic.exchanges()}
     assert [answer for answer in answers if not re.fullmatch(r"\S.*[.!?]", answer) or "{" in answer] == []
+
+
+def test_a_forced_call_is_an_object_of_texts_of_which_the_question_names_the_first(demo_folder: Path) -> None:
+    """What the model learns of tools is to write strict JSON, to take a value from the words and to end each text."""
+    calls, random = load_calls(demo_folder / "corpus"), Random(0)
+    for exchange in (calls.draw(random) for _ in range(500)):
+        arguments = json.loads(exchange.answer)
+        assert 1 <= len(arguments) <= 2
+        assert all(isinstance(value, str) for value in arguments.values())
+        assert next(iter(arguments.values())) in exchange.question
 
 
 def test_plain_sentences_are_read_without_comments(demo_folder: Path) -> None:

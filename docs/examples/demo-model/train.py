@@ -5,7 +5,7 @@ from pathlib import Path
 from random import Random
 
 import torch
-from demo_training.corpus import load_sentences, load_topics, read_yaml
+from demo_training.corpus import load_calls, load_sentences, load_topics, read_yaml
 from demo_training.lessons import Lessons, School
 from demo_training.network import MAXIMUM_LENGTH, new_network
 from demo_training.rewording import load_rewording
@@ -16,7 +16,7 @@ HERE = Path(__file__).resolve().parent
 SEED = 65536
 VOCABULARY = 2048
 ROWS, ROW_TOKENS = 8, 256
-STEPS = 1200
+STEPS = 1500
 PEAK_RATE = 4e-3
 THREADS = 1
 """Sums depend on how they are split over threads; with one, the result depends neither on cores nor on load."""
@@ -47,7 +47,7 @@ def load_school(corpus: Path) -> School:
     topics = load_topics(corpus)
     answers = sorted({exchange.answer for topic in topics for exchange in topic.exchanges()})
     systems = read_yaml(corpus / "wordings.yaml")["systems"]
-    return School(topics, [*load_sentences(corpus), *answers], systems, load_rewording(corpus))
+    return School(topics, load_calls(corpus), [*load_sentences(corpus), *answers], systems, load_rewording(corpus))
 
 
 def _tokenizer_text(school: School) -> list[str]:

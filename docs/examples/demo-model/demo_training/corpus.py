@@ -1,5 +1,6 @@
 """The training text: topics with their questions and answers, read from the folder `corpus/`."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,11 +54,33 @@ class Topic:
         return Exchange(question.format_map(fact), answer.format_map(fact), frozenset(fixed))
 
 
+@dataclass(frozen=True)
+class Calls:
+    """Requests whose answer is forced to be a tool's arguments: `asked` with braces for a name and a value of it."""
+
+    asked: tuple[str, ...]
+    names: tuple[str, ...]
+    values: tuple[str, ...]
+
+    def draw(self, random: Random) -> Exchange:
+        """One request by chance, with one or two texts as the arguments of its answer; the first is what was asked."""
+        names = random.sample(self.names, random.choice([1, 1, 2]))
+        arguments = {name: random.choice(self.values) for name in names}
+        question = random.choice(self.asked).format(name=names[0], value=arguments[names[0]])
+        return Exchange(question, json.dumps(arguments), frozenset())
+
+
 def load_topics(folder: Path) -> list[Topic]:
     """All topics of the YAML files in `folder/topics`, in a fixed order."""
     wordings = read_yaml(folder / "wordings.yaml")["about_a_name"]
     files = sorted((folder / "topics").glob("*.yaml"))
     return [_topic(entry, wordings) for file in files for entry in read_yaml(file)]
+
+
+def load_calls(folder: Path) -> Calls:
+    """The calls of `calls.yaml`."""
+    entry = read_yaml(folder / "calls.yaml")
+    return Calls(tuple(entry["ask"]), tuple(map(str, entry["names"])), tuple(map(str, entry["values"])))
 
 
 def load_sentences(folder: Path) -> list[str]:

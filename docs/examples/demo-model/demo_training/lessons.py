@@ -1,18 +1,18 @@
 """Lessons: endless rows of conversations as token ids, with a mark at the tokens that are to be learned."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
-from .corpus import Topic
+from .corpus import Calls, Exchange, Topic
 from .rewording import Rewording, chance
 from .tokenizer import END, ROLES
 
-PLAIN_SHARE, SYSTEM_SHARE = 0.05, 0.15
+PLAIN_SHARE, SYSTEM_SHARE, CALL_SHARE = 0.05, 0.15, 0.03
 WHOLE_SHARE = 0.35
 """How many of the long answers are shown whole. Their beginning shows whether the question was understood; the rest
 is soon known by heart, and the time is better spent on more questions."""
@@ -33,6 +33,7 @@ class School:
     """Everything that lessons are drawn from."""
 
     topics: Sequence[Topic]
+    calls: Calls
     sentences: Sequence[str]
     systems: Sequence[str]
     rewording: Rewording
@@ -47,13 +48,18 @@ class School:
         return system + pieces if chance(SYSTEM_SHARE, random) else pieces
 
     def _exchange(self, random: Random) -> list[Piece]:
+        if chance(CALL_SHARE, random):
+            return _said(self.calls.draw(random))
         topic = random.choices(self.topics, weights=[topic.share for topic in self.topics])[0]
         exchange = topic.draw(random)
-        question = self.rewording.reword(exchange, random)
-        return [
-            Piece(ROLES["user"], question, taught=False),
-            Piece(ROLES["assistant"], exchange.answer, taught=True),
-        ]
+        return _said(replace(exchange, question=self.rewording.reword(exchange, random)))
+
+
+def _said(exchange: Exchange) -> list[Piece]:
+    return [
+        Piece(ROLES["user"], exchange.question, taught=False),
+        Piece(ROLES["assistant"], exchange.answer, taught=True),
+    ]
 
 
 @dataclass(frozen=True)
