@@ -122,13 +122,24 @@ def test_replicas_that_die(prometheus: Prometheus, platform: Platform) -> None:
     try:
         for _ in range(5):
             platform.engine_core("fragile").kill()
-            for stream in [platform.stream(model="fragile", max_tokens=5) for _ in range(4)]:
-                stream.wait_for_end(within_s=240)
+            with ThreadPoolExecutor(4) as clients:
+                list(clients.map(lambda _: insist(platform, "fragile"), range(4)))
         alert = prometheus.fires("FairleadReplicasDieAgainAndAgain", within_s=240)
         late = prometheus.fires("FairleadStreamsBeginLate", within_s=240)
     finally:
         platform.delete("fragile")
     assert alert["labels"]["model"] == late["labels"]["model"] == "fragile"
+
+
+def insist(platform: Platform, model: str) -> None:
+    """Ask until a stream is complete, as a client does whose first request met the engine while it died."""
+
+    def answered() -> bool:
+        stream = platform.stream(model=model, max_tokens=5)
+        stream.wait_for_end(within_s=240)
+        return stream.is_complete
+
+    eventually(answered, within_s=240, what=f"a stream of {model} is complete", pause_s=0.5)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -147,8 +147,12 @@ class Platform:
     # --- engines
 
     def ranks(self, name: str) -> list[psutil.Process]:
-        """Return the processes of a model's parallel ranks, of all replicas."""
-        return [psutil.Process(pid) for _, pid in self.model(name)["ranks"]]
+        """Return the processes of a model's parallel ranks, of all replicas, that are still there."""
+        found = []
+        for _, pid in self.model(name)["ranks"]:
+            with suppress(psutil.NoSuchProcess):  # it may have ended since the status was made
+                found.append(psutil.Process(pid))
+        return found
 
     def engine_core(self, name: str) -> psutil.Process:
         """Return the engine core of a model with one replica of one rank, once the status shows it."""
