@@ -238,6 +238,38 @@ async def test_drain_lets_streams_finish(gateway: Gateway, upstream: Upstream) -
         await asyncio.wait_for(draining, 5)
 
 
+async def test_drain_lets_finish_what_comes_on_a_connection_that_was_not_told(
+    gateway: Gateway, upstream: Upstream
+) -> None:
+    """A client whose stream began before the drain may send another request after it, which is answered whole too."""
+    long, late, go_on = Stalling(), Stalling(), asyncio.Event()
+
+    async def short(seen: Seen, line: Line) -> None:
+        await line.begin_stream()
+        await line.piece(CHAT[0])
+        await go_on.wait()
+        await line.piece(DONE)
+        await line.end_stream()
+
+    async with gateway.wire() as busy, gateway.wire() as untold:
+        upstream.script = long
+        await begin(busy, gateway)
+        upstream.script = short
+        await begin(untold, gateway)
+        draining = asyncio.ensure_future(gateway.runtime.drain())
+        await asyncio.wait_for(gateway.runtime.draining.wait(), 5)
+        go_on.set()
+        assert b"".join([piece async for piece in untold.pieces()]).endswith(DONE)
+
+        upstream.script = late
+        await begin(untold, gateway)
+        long.go_on.set()
+        assert (await busy.rest()).endswith(b"0\r\n\r\n")
+        late.go_on.set()
+        assert b"".join([piece async for piece in untold.pieces()]).endswith(DONE)
+        await asyncio.wait_for(draining, 5)
+
+
 async def test_drain_tells_readiness_first(tmp_path: Path, valkey: Path, redis: Redis, upstream: Upstream) -> None:
     """Before it accepts no more, a draining gateway is not ready, goes on serving, and ends connections by replies."""
     async with running_gateway(tmp_path, valkey, upstream.port, drain_notice_s=0.5) as gateway:

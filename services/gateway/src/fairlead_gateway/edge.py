@@ -105,10 +105,15 @@ class Edge:
         self.announce_end()
         if self._server is not None:
             self._server.close()
-        for connection in [connection for connection in self._connections if connection.idle]:
-            connection.stop(_shutting_down())
-        if self.requests:
-            await asyncio.wait(self.requests, timeout=limit_s)
+        ends_at = self.loop.time() + limit_s
+        while True:
+            for connection in [connection for connection in self._connections if connection.idle]:
+                connection.stop(_shutting_down())
+            left_s = ends_at - self.loop.time()
+            if not self.requests or left_s <= 0:
+                break
+            # A connection whose reply began before the end was announced may bring a request more: look again.
+            await asyncio.wait(self.requests, timeout=left_s)
         for connection in list(self._connections):
             connection.stop(_shutting_down())
         if self.requests:
