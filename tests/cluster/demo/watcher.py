@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import httpx2
 
@@ -84,12 +85,15 @@ class Watcher:
         while not self._stop.wait(EVERY_S):
             answer = self.api_server.get(f"/apis/{API_VERSION}/namespaces/{MODELS}/{PLURAL}/demo")
             if answer.is_success:
-                self._look(answer.json().get("status", {}))
+                self._look(answer.json())
 
-    def _look(self, status: dict[str, object]) -> None:
-        conditions = {each["type"]: each["status"] for each in status.get("conditions", ())}  # type: ignore[attr-defined]
+    def _look(self, found: Any) -> None:
+        status = found.get("status", {})
+        conditions = {each["type"]: each["status"] for each in status.get("conditions", ())}
         says_ready = conditions.get("Ready") == "True"
-        refused = self._listed() if says_ready and status.get("phase") in ASLEEP else self._asked()
+        may_sleep = found["spec"]["scaling"]["minReplicas"] == 0  # it never would if it were asked without end
+        asleep = may_sleep or status.get("phase") in ASLEEP
+        refused = self._listed() if says_ready and asleep else self._asked()
         if says_ready and refused:
             self.failures.append(refused)
         self._sights.append(Sight(time.monotonic(), says_ready, not refused))
