@@ -1,6 +1,7 @@
 """Programs that run as long as a context lasts."""
 
 import os
+import secrets
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,10 +24,11 @@ def running_program(
     Raises:
         AssertionError: It ended before it was ready, or was not in time; its log says why.
     """
+    mark = log.with_name(secrets.token_hex(8))  # another program may write to the same log
     with log.open("ab") as output:
         process = subprocess.Popen(
             command,
-            env={**environment, MARK_VARIABLE: str(log)},
+            env={**environment, MARK_VARIABLE: str(mark)},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -44,7 +46,7 @@ def running_program(
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        kill_all(partial(platform_processes, log, leader))
+        kill_all(partial(platform_processes, mark, leader))
 
 
 def _lives(process: subprocess.Popen[bytes], log: Path) -> bool:
