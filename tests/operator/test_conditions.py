@@ -171,7 +171,7 @@ ROWS = {
             ),
         ),
     ),
-    "replicas that are replaced are told of while others serve": Row(
+    "a first replica is ready when Ray Serve says so": Row(
         {"Ready": "False Loading", "Progressing": "True Updating"}, "Loading", serving("DEPLOYING"), (READY, LOADING)
     ),
     "a spec that KubeRay has not seen is on its way": Row(
@@ -258,6 +258,27 @@ def test_rollout_says_why() -> None:
     message = condition(status, "Progressing").message
     assert "the image changes from old to new" in message
     assert "both hold their GPUs" in message
+
+
+@pytest.mark.parametrize(
+    "serve, facts, ready, progressing, phase",
+    [
+        ("DEPLOYING", (READY, LOADING), "True Serving", "True Updating", "Ready"),
+        ("DEPLOYING", (LOADING,), "False Loading", "True Updating", "Loading"),
+        ("DEPLOY_FAILED", (READY,), "True Serving", "False Stuck", "Degraded"),
+        ("DEPLOY_FAILED", (), "False EngineStartFailed", "False Stuck", "Failed"),
+    ],
+)
+def test_a_model_that_served_is_ready_while_a_replica_answers(
+    serve: str, facts: tuple[ReplicaFacts, ...], ready: str, progressing: str, phase: str
+) -> None:
+    """While replicas are replaced, and when that fails, those that are there answer on, and the status says so."""
+    before = judged(Row({}, "Ready", serving(), (READY,)))
+
+    status = judged(Row({}, phase, serving(serve, message="ValueError: no"), facts), previous=before)
+
+    said = {each.type: f"{each.status} {each.reason}" for each in status.conditions}
+    assert (said["Ready"], said["Progressing"], status.phase) == (ready, progressing, phase)
 
 
 def test_times_are_those_of_transitions() -> None:

@@ -95,7 +95,7 @@ def judge(case: Case, previous: Json) -> Status:
     accepted = _accepted(case)
     suspended = _suspended(case)
     cached = _cached(case)
-    workload = _workload(case, problem)
+    workload = _workload(case, problem, served=_is_said(previous, WORKLOAD))
     route = _route(case, accepted)
     ready = _ready(case, (accepted, suspended, workload, route))
     progressing = _progressing(case, ready, problem)
@@ -202,12 +202,19 @@ def _has_ended(job: Json | None) -> bool:
     return bool((job or {}).get("status", {}).get("succeeded"))
 
 
-def _workload(case: Case, problem: Problem | None) -> Finding:
+def _is_said(previous: Json, condition: str) -> bool:
+    return any(each["type"] == condition and each["status"] == "True" for each in previous.get("conditions", ()))
+
+
+def _workload(case: Case, problem: Problem | None, *, served: bool) -> Finding:
+    """Judge what runs; `served` is whether it did at the last look."""
     if case.deployment.spec.suspend:
         return Finding(WORKLOAD, "False", Course.SUSPENDED, "spec.suspend is true")
     application = serving_status.active(case.observed.rayservice)
     if application and application.status == RUNNING:
         return _running(case, problem)
+    if served and _ready_replicas(case):
+        return Finding(WORKLOAD, "True", Course.SERVING, "those replicas that are there answer")
     if problem:
         return Finding(WORKLOAD, "False", problem.reason, problem.message)
     course = _starting(case)
