@@ -62,7 +62,8 @@ class ApiServer:
         for file in sorted(folder.glob("*.yaml")):
             define(self._client, yaml.safe_load(file.read_text()))
         namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
-        self._client.post("/api/v1/namespaces", json=namespace).raise_for_status()
+        made = self._client.post("/api/v1/namespaces", json=namespace)
+        assert made.is_success or made.status_code == httpx2.codes.CONFLICT, made.text
         for kind in ("RayService", "RayCluster"):
             eventually(
                 lambda kind=kind: self._client.get(_collection(kind)).is_success,  # type: ignore[misc]
