@@ -11,7 +11,7 @@ from pathlib import Path
 
 ASSETS_VARIABLE = "KUBEBUILDER_ASSETS"
 MODULE = Path(__file__).parent / "programs"
-PROGRAMS = ("etcd", "kube-apiserver", "kubectl")
+PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
 
 
 def programs_folder() -> Path:

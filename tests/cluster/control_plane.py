@@ -1,6 +1,7 @@
 """A real control plane for tests: etcd and kube-apiserver on free ports of the loopback address.
 
-Nothing schedules or runs pods. Certificates, tokens and data live in one folder and die with it.
+Nothing schedules or runs pods, and nothing follows from what is deleted unless a controller manager runs beside it.
+Certificates, tokens and data live in one folder and die with it.
 """
 
 import os
@@ -25,6 +26,12 @@ START_S = 120
 """Generous, for machines that do much else; it takes 5 s."""
 
 STOP_S = 20
+
+CONTROLLERS = (
+    "garbage-collector-controller",
+    "namespace-controller",
+    "persistentvolumeclaim-protection-controller",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +105,23 @@ def running_control_plane(folder: Path) -> Iterator[ControlPlane]:
         client = stack.enter_context(running.client())
         eventually(lambda: _is_ready(client, process, folder), within_s=START_S, what="the control plane is ready")
         yield running
+
+
+@contextmanager
+def running_controller_manager(running: ControlPlane) -> Iterator[None]:
+    """Let deletions have their consequences: owned objects go with their owner, and all that a namespace holds with it.
+
+    Kubernetes' other controllers stay out, since tests say in their place what became of Jobs, pods and budgets.
+    """
+    command = [
+        str(programs_folder() / "kube-controller-manager"),
+        f"--kubeconfig={running.kubeconfig}",
+        f"--controllers={','.join(CONTROLLERS)}",
+        "--leader-elect=false",
+        "--secure-port=0",
+    ]
+    with _running(command, log=running.folder / "kube-controller-manager.log"):
+        yield
 
 
 def _write_credentials(running: ControlPlane) -> None:

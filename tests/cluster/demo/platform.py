@@ -19,7 +19,7 @@ from fairlead_cli.ports import LOOPBACK, Ports, choose_ports
 from fairlead_cli.tenants_file import DEFAULT_TENANT, DEFAULT_TENANTS, create_tenants
 from fairlead_cli.valkey import Valkey
 from fairlead_contract.crd import document
-from tests.cluster.control_plane import ControlPlane, running_control_plane
+from tests.cluster.control_plane import ControlPlane, running_control_plane, running_controller_manager
 from tests.cluster.demo.kuberay import running_kuberay
 from tests.cluster.demo.local_ray import running_ray
 from tests.cluster.demo.programs import plain_environment, running_program
@@ -88,6 +88,7 @@ def running_cluster() -> Iterator[DemoCluster]:
         planes = folder / "control-plane"
         planes.mkdir()
         control_plane = stack.enter_context(running_control_plane(planes))
+        stack.enter_context(running_controller_manager(control_plane))
         cluster = DemoCluster(control_plane, home, choose_ports(free_port()))
         _install(control_plane)
         _start_valkey(stack, home)

@@ -1,5 +1,5 @@
 // Command control-plane is one component of a Kubernetes control plane, chosen by the name that it is called by:
-// etcd, kube-apiserver or kubectl. The tests start it; nothing of Fairlead ships it.
+// etcd, kube-apiserver, kube-controller-manager or kubectl. The tests start it; nothing of Fairlead ships it.
 package main
 
 import (
@@ -12,6 +12,7 @@ import (
 	kubectl "k8s.io/kubectl/pkg/cmd"
 	"k8s.io/kubectl/pkg/cmd/util"
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
+	controllermanager "k8s.io/kubernetes/cmd/kube-controller-manager/app"
 )
 
 func main() {
@@ -20,6 +21,8 @@ func main() {
 		etcdmain.Main(os.Args)
 	case "kube-apiserver":
 		os.Exit(cli.Run(apiserver.NewAPIServerCommand()))
+	case "kube-controller-manager":
+		os.Exit(cli.Run(controllermanager.NewControllerManagerCommand()))
 	case "kubectl":
 		if err := cli.RunNoErrOutput(kubectl.NewDefaultKubectlCommand()); err != nil {
 			util.CheckErr(err)
