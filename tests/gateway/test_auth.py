@@ -44,7 +44,7 @@ async def test_a_keys_scopes_stand_beside_its_tenants_grants() -> None:
     assert [caller.may_use_route(name) for name in ("chat", "models", "tokenize")] == [True, False, False]
 
 
-@pytest.mark.parametrize("credential", [token(), API_KEY])
+@pytest.mark.parametrize("credential", [token(), API_KEY], ids=["token", "key"])
 async def test_anthropic_clients_send_either_credential_as_x_api_key(credential: str) -> None:
     """`x-api-key` takes what a bearer header takes."""
     headers = [(b"x-api-key", credential.encode())]
