@@ -51,9 +51,11 @@ def test_apply_wait_ask(cluster: DemoCluster, watcher: Watcher) -> None:
 
 
 def test_changes_that_restart_nothing(cluster: DemoCluster) -> None:
-    """Another alias, other limits and another maximum are in force within seconds, and no replica restarts."""
+    """Another alias, other limits and other bounds are in force within seconds, and no replica restarts."""
     before = _engines()
 
+    _patch(cluster, {"scaling": {"maxReplicas": 1}})  # a fixed number
+    _settled(cluster)
     _patch(cluster, {"model": {"aliases": ["demo", "renamed"]}, "scaling": {"maxReplicas": 3}})
     _patch(cluster, {"limits": {"requestsPerMinute": 600}})
 
