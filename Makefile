@@ -57,7 +57,7 @@ test-long: setup-dev control-plane prometheus ## run the acceptance that takes m
 	@$(BIN)/python -m pytest -m long $(ARGS)
 
 .PHONY: test-cluster
-test-cluster: setup-dev control-plane ## run a model's story, from apply to delete, on a real API server without containers
+test-cluster: setup-dev control-plane prometheus ## run a model's stories, from apply to delete, on a real API server without containers
 	@$(BIN)/python -m pytest -m long tests/cluster/demo $(ARGS)
 
 .PHONY: test-install

@@ -76,7 +76,6 @@ SERVE = Row(
             "How many requests does the autoscaler see?",
             "Divided by targetOngoingRequests it is the number of replicas that it wants.",
             (last("ray_serve_autoscaling_total_requests", "model", MODELS, total="max"),),
-            empty="Empty where minReplicas equals maxReplicas.",
         ),
         Panel(
             "What does Serve say of each application?",

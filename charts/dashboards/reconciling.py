@@ -4,6 +4,9 @@ from charts.dashboards.grafana import Dashboard, Levels, Panel, Query, Row
 from charts.dashboards.queries import per_second, rate
 
 DURATION = "fairlead_operator_reconcile_duration_seconds"
+NEEDED = 'condition!~"Progressing|Suspended"'
+"""The conditions that are True of a model which is well."""
+
 ONE_MACHINE = "Empty where no operator runs, as on one machine."
 
 WORK = Row(
@@ -76,7 +79,7 @@ MODELS = Row(
         Panel(
             "Which models are not ready, and by which condition?",
             "Accepted: the manifest. ModelCached: the weights. WorkloadReady: the replicas. RouteReady: the gateways.",
-            (Query("fairlead_operator_model_condition == 0", "{{model}} {{condition}}"),),
+            (Query(f"fairlead_operator_model_condition{{{NEEDED}}} == 0", "{{model}} {{condition}}"),),
             kind="table",
             empty="Empty while all is well, and where no operator runs.",
         ),

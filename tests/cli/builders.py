@@ -58,9 +58,11 @@ def replica(state: str = "RUNNING", replica_id: str = "r1") -> dict[str, Any]:
     return {"replica_id": replica_id, "state": state, "log_file_path": f"/serve/{replica_id}.log", "worker_id": "w"}
 
 
-def application(status: str = "RUNNING", *, replicas: int = 1, target: int = 1, message: str = "") -> dict[str, Any]:
-    """Return one application as Serve's REST interface tells of it."""
-    state = "RUNNING" if status == "RUNNING" else "STARTING"
+def application(
+    status: str = "RUNNING", *, replicas: int = 1, target: int = 1, message: str = "", state: str = ""
+) -> dict[str, Any]:
+    """Return one application as Serve's REST interface tells of it, with replicas of one state."""
+    state = state or ("RUNNING" if status == "RUNNING" else "STARTING")
     serving = {
         "target_num_replicas": target,
         "message": message,

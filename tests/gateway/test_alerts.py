@@ -11,7 +11,7 @@ import pytest
 
 from tests.gateway.support.gateway import Gateway, chat, running_gateway
 from tests.gateway.support.upstream import Line, Seen, Upstream
-from tests.sight.prometheus import Prometheus, running_prometheus
+from tests.sight.prometheus import Prometheus, one_machine, running_prometheus
 from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
@@ -22,7 +22,7 @@ async def watched(gateway: Gateway, folder: Path) -> AsyncIterator[Prometheus]:
     """Let a Prometheus read a gateway; it is started and asked beside the gateway's event loop."""
     targets = folder / "targets.json"
     targets.write_text(json.dumps([{"targets": [f"127.0.0.1:{gateway.runtime.metrics_port}"]}]))
-    prometheus = running_prometheus(folder, targets)
+    prometheus = running_prometheus(folder, one_machine(targets))
     running = await asyncio.to_thread(prometheus.__enter__)
     try:
         read = partial(running.query, "fairlead_limiter_up")

@@ -10,7 +10,7 @@ import pytest
 from charts.dashboards.__main__ import DASHBOARDS
 from charts.dashboards.grafana import Panel
 
-from tests.sight.prometheus import Prometheus, running_prometheus
+from tests.sight.prometheus import Prometheus, one_machine, running_prometheus
 from tests.sight.promql import legend_labels, with_values
 from tests.support.manifests import manifest
 from tests.support.platform import Platform
@@ -26,7 +26,7 @@ ANSWERED = "sum(rate(fairlead_request_total[1m])) > 0 and sum(rate(vllm:generati
 def prometheus(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     """A Prometheus that has seen the platform answer, stream and refuse."""
     targets = platform.home / "scrape-targets.json"
-    with running_prometheus(tmp_path_factory.mktemp("prometheus"), targets) as running:
+    with running_prometheus(tmp_path_factory.mktemp("prometheus"), one_machine(targets)) as running:
         eventually(lambda: running.number("sum(up)") == 3, within_s=60, what="every target is read")
         few = platform.tenant(requestsPerMinute=1)
 

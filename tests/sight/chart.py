@@ -1,5 +1,7 @@
 """The chart's rules, as Prometheus reads them."""
 
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,3 +28,12 @@ def relabelings() -> list[dict[str, Any]]:
     """Return what Prometheus does to the metrics of Ray as it takes them in, as it is written in a PodMonitor."""
     found: list[dict[str, Any]] = yaml.safe_load((CHART / "scrape" / "metric-relabelings.yaml").read_text())
     return found
+
+
+def as_prometheus_spells(steps: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return a monitor's steps of relabelling as they stand in Prometheus' own configuration."""
+    return [{_snake(key): value for key, value in step.items()} for step in steps]
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"([A-Z])", lambda match: f"_{match[1].lower()}", name)

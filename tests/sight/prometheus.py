@@ -1,7 +1,7 @@
-"""A real Prometheus on a free port, with the configuration that the documents give for one machine."""
+"""A real Prometheus on a free port, and the configuration that the documents give for one machine."""
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,12 @@ SCRAPE_INTERVAL = "5s"
 
 EVALUATION_INTERVAL = "1s"
 START_TIMEOUT_S = 30
+
+_IMPATIENT = {
+    "scrape_interval": SCRAPE_INTERVAL,
+    "scrape_timeout": SCRAPE_INTERVAL,
+    "evaluation_interval": EVALUATION_INTERVAL,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +71,15 @@ class Prometheus:
 
 
 @contextmanager
-def running_prometheus(folder: Path, targets: Path) -> Iterator[Prometheus]:
-    """Start a Prometheus that reads the targets of a file, and end it.
+def running_prometheus(folder: Path, configuration: Mapping[str, Any]) -> Iterator[Prometheus]:
+    """Start a Prometheus that has less patience than its configuration asks for, and end it.
 
     Raises:
         AssertionError: It did not start; its log says why.
     """
     port = free_port()
     file, log = folder / "prometheus.yaml", folder / "prometheus.log"
-    file.write_text(yaml.safe_dump(_configuration(targets)))
+    file.write_text(yaml.safe_dump({**configuration, "global": _IMPATIENT}))
     command = [
         str(program("prometheus")),
         f"--config.file={file}",
@@ -91,18 +97,18 @@ def running_prometheus(folder: Path, targets: Path) -> Iterator[Prometheus]:
             process.terminate()
 
 
-def _configuration(targets: Path) -> dict[str, Any]:
-    """Return the documented configuration, with its paths made absolute, the targets of a test, and less patience."""
+def one_machine(targets: Path) -> dict[str, Any]:
+    """Return the documented configuration, with its paths made absolute, and the targets of a file."""
     document: dict[str, Any] = yaml.safe_load(EXAMPLE.read_text())
-    document["global"] = {
-        "scrape_interval": SCRAPE_INTERVAL,
-        "scrape_timeout": SCRAPE_INTERVAL,
-        "evaluation_interval": EVALUATION_INTERVAL,
-    }
     document["rule_files"] = [str((EXAMPLE.parent / file).resolve()) for file in document["rule_files"]]
     [job] = document["scrape_configs"]
-    job["file_sd_configs"] = [{"files": [str(targets)], "refresh_interval": SCRAPE_INTERVAL}]
+    job["file_sd_configs"] = targets_of(targets)
     return document
+
+
+def targets_of(file: Path) -> list[dict[str, Any]]:
+    """Return how a job reads its targets from a file, which is read again as it changes."""
+    return [{"files": [str(file)], "refresh_interval": SCRAPE_INTERVAL}]
 
 
 def _is_ready(prometheus: Prometheus, process: subprocess.Popen[bytes], log: Path) -> bool:

@@ -7,6 +7,7 @@ _STRINGS = re.compile(r'"[^"]*"')
 _LABELS = re.compile(r"\{[^}]*\}|\[[^\]]*\]|\b(?:by|on|without|ignoring|group_left|group_right)\s*\([^)]*\)")
 _NAME = re.compile(r"(?<![\w.:])[a-zA-Z_][\w:]*(?![\w:])(?!\s*\()")
 _VARIABLE = re.compile(r'"\$\w+"')
+_RATE = re.compile(r"\brate\((\w[\w:]*\{[^}]*\})\[\$__rate_interval\]\)")
 
 
 def metrics_in(expression: str) -> set[str]:
@@ -18,6 +19,11 @@ def metrics_in(expression: str) -> set[str]:
 def with_values(expression: str) -> str:
     """Return an expression as Grafana sends it when everything is chosen."""
     return _VARIABLE.sub('".*"', expression.replace("$__rate_interval", "1m"))
+
+
+def totals(expression: str) -> str:
+    """Return an expression that asks how far counters are, in place of one that asks how fast they grow."""
+    return _RATE.sub(r"\1", expression)
 
 
 def legend_labels(legend: str) -> set[str]:

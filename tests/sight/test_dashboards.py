@@ -10,7 +10,7 @@ import yaml
 from charts.dashboards.__main__ import DASHBOARDS, rendered
 from charts.dashboards.grafana import COLUMNS, Dashboard
 
-from tests.sight.chart import CHART, EXAMPLE, relabelings, rules
+from tests.sight.chart import CHART, EXAMPLE, as_prometheus_spells, relabelings, rules
 from tests.sight.exported import exported
 from tests.sight.promql import metrics_in, with_values
 from tests.sight.test_alerts import promtool
@@ -78,11 +78,5 @@ def test_the_source_is_the_readers_choice(page: Dashboard) -> None:
 def test_one_machine_relabels_as_a_cluster_does() -> None:
     """The configuration for one machine does to Ray's metrics what the PodMonitor does."""
     [job] = yaml.safe_load(EXAMPLE.read_text())["scrape_configs"]
-    written = [{snake(key): value for key, value in step.items()} for step in relabelings()]
 
-    assert job["metric_relabel_configs"] == written
-
-
-def snake(name: str) -> str:
-    """Return a PodMonitor's name of a field as Prometheus spells it."""
-    return re.sub(r"([A-Z])", lambda match: f"_{match[1].lower()}", name)
+    assert job["metric_relabel_configs"] == as_prometheus_spells(relabelings())

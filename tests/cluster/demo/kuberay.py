@@ -6,7 +6,7 @@ templates, so that the API server checks them, and no kubelet runs them: a head 
 replica, which all show the metrics of the one Ray.
 
 What differs from KubeRay: a change of `rayClusterConfig` brings and ends the objects of a second cluster, while the
-engine goes on; nothing reads secrets for engines but the hop secret.
+engine goes on; nothing reads secrets for engines but the hop secret; no autoscaler runs beside the head.
 """
 
 import base64
@@ -40,6 +40,7 @@ RUNNING = "RUNNING"
 MERGE_PATCH = {"content-type": "application/merge-patch+json"}
 RAY_SERVICES = "/apis/ray.io/v1/rayservices"
 CLUSTER_LABEL, TYPE_LABEL = "ray.io/cluster", "ray.io/node-type"
+AUTOSCALER_METRICS = "as-metrics"
 _IGNORED_OF_GROUPS = ("replicas", "minReplicas", "maxReplicas", "scaleStrategy")
 """What of a worker group KubeRay changes in place."""
 
@@ -127,9 +128,8 @@ class KubeRay:
 
     def _make_pod(self, owner: Json, name: str, cluster: str, node_type: str, group: Json) -> None:
         template = json.loads(json.dumps(group["template"]))
-        for port in template["spec"]["containers"][0]["ports"]:
-            if port["name"] == "metrics":
-                port["containerPort"] = self.ray.ports.ray_metrics
+        container = template["spec"]["containers"][0]
+        container["ports"] = [self._port(port) for port in container["ports"] if port["name"] != AUTOSCALER_METRICS]
         labels = template["metadata"]["labels"] | {CLUSTER_LABEL: cluster, TYPE_LABEL: node_type}
         reference = {"apiVersion": "ray.io/v1", "kind": "RayService", "name": owner["name"], "uid": owner["uid"]}
         metadata = {"name": name, "labels": labels, "ownerReferences": [reference]}
@@ -138,6 +138,11 @@ class KubeRay:
         self.client.post(pods, json=pod).raise_for_status()
         status = {"phase": "Running", "podIP": LOOPBACK, "podIPs": [{"ip": LOOPBACK}]}
         self._change(f"{pods}/{name}/status", {"status": status})
+
+    def _port(self, port: Json) -> Json:
+        """Return a port of a pod, of those that show metrics where the one Ray has them."""
+        shown = {"metrics": self.ray.ports.ray_metrics, "dash-metrics": self.ray.ports.dashboard_metrics}
+        return {**port, "containerPort": shown.get(port["name"], port["containerPort"])}
 
     def _remove_pods(self, owners: set[str]) -> None:
         for uid in self._clusters.keys() - owners:

@@ -1,8 +1,10 @@
 """One Ray on this machine, in the place of all the clusters that KubeRay would make of pods."""
 
+import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from fairlead_cli.home import Home
@@ -21,10 +23,11 @@ class LocalRay:
 
     home: Home
     ports: Ports
+    process: subprocess.Popen[bytes]
 
     @property
     def api(self) -> ServeApi:
-        return ServeApi(f"http://{LOOPBACK}:{self.ports.dashboard}", self.home.ray_token.read_text())
+        return _api(self.home, self.ports)
 
     def put(self, applications: Sequence[Mapping[str, Any]]) -> None:
         """Make the given applications the whole set."""
@@ -35,20 +38,25 @@ class LocalRay:
         found: Mapping[str, Json] = self.api.status().get("applications", {})
         return found
 
-    def answers(self) -> bool:
-        """Return whether Serve can be told what to run."""
-        try:
-            self.api.status()
-        except FairleadError:
-            return False
-        return True
-
 
 @contextmanager
 def running_ray(home: Home, ports: Ports, longest_stream_s: int) -> Iterator[LocalRay]:
     """Run a Ray as `fairlead up` runs its own."""
     head = RayHead(home, ports, longest_stream_s)
-    ray = LocalRay(home, ports)
-    environment = head.environment(plain_environment())
-    with running_program(head.command, environment=environment, log=home.logs / "ray.log", is_ready=ray.answers):
-        yield ray
+    environment, log = head.environment(plain_environment()), home.logs / "ray.log"
+    answers = partial(_answers, _api(home, ports))
+    with running_program(head.command, environment=environment, log=log, is_ready=answers) as process:
+        yield LocalRay(home, ports, process)
+
+
+def _api(home: Home, ports: Ports) -> ServeApi:
+    return ServeApi(f"http://{LOOPBACK}:{ports.dashboard}", home.ray_token.read_text())
+
+
+def _answers(api: ServeApi) -> bool:
+    """Return whether Serve can be told what to run."""
+    try:
+        api.status()
+    except FairleadError:
+        return False
+    return True

@@ -1,9 +1,11 @@
 """Control plane, operator, gateway, Ray and Valkey, put together as the charts put them together."""
 
 import json
+import os
+import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,7 +17,10 @@ import yaml
 
 from fairlead_cli.credentials import create_credentials, mint_token
 from fairlead_cli.home import Home
+from fairlead_cli.platform import Platform, Service, ServiceState, write_platform
 from fairlead_cli.ports import LOOPBACK, Ports, choose_ports
+from fairlead_cli.processes import identify
+from fairlead_cli.services import GATEWAY, RAY, VALKEY
 from fairlead_cli.tenants_file import DEFAULT_TENANT, DEFAULT_TENANTS, create_tenants
 from fairlead_cli.valkey import Valkey
 from fairlead_contract.crd import document
@@ -43,6 +48,8 @@ class DemoCluster:
     control_plane: ControlPlane
     home: Home
     ports: Ports
+    operator_metrics: int
+    """The port on which the operator shows its metrics."""
 
     @property
     def url(self) -> str:
@@ -89,13 +96,14 @@ def running_cluster() -> Iterator[DemoCluster]:
         planes.mkdir()
         control_plane = stack.enter_context(running_control_plane(planes))
         stack.enter_context(running_controller_manager(control_plane))
-        cluster = DemoCluster(control_plane, home, choose_ports(free_port()))
+        cluster = DemoCluster(control_plane, home, choose_ports(free_port()), free_port())
         _install(control_plane)
-        _start_valkey(stack, home)
+        valkey = _start_valkey(stack, home)
         ray = stack.enter_context(running_ray(home, cluster.ports, LONGEST_STREAM_S))
         stack.enter_context(running_kuberay(control_plane, ray))
-        stack.enter_context(running_gateway(cluster))
-        stack.enter_context(running_operator(cluster))
+        gateway = stack.enter_context(running_gateway(cluster))
+        stack.enter_context(running_operator(cluster, cluster.operator_metrics))
+        _write_state(cluster, {VALKEY: valkey, RAY: ray.process, GATEWAY: gateway})
         yield cluster
 
 
@@ -116,17 +124,28 @@ def _install(control_plane: ControlPlane) -> None:
         client.post(f"{own}/secrets", json={"metadata": {"name": "api-keys"}}).raise_for_status()
 
 
-def _start_valkey(stack: ExitStack, home: Home) -> None:
+def _write_state(cluster: DemoCluster, services: Mapping[str, subprocess.Popen[bytes]]) -> None:
+    """Write what the supervisor of one machine would, so that `fairlead` can look at what runs here."""
+    supervisor = identify(os.getpid())
+    assert supervisor is not None
+    running = {
+        name: Service(name=name, state=ServiceState.RUNNING, process=identify(process.pid))
+        for name, process in services.items()
+    }
+    write_platform(cluster.home, Platform(supervisor=supervisor, ports=cluster.ports, services=running))
+
+
+def _start_valkey(stack: ExitStack, home: Home) -> subprocess.Popen[bytes]:
     valkey = Valkey(home)
     valkey.write_configuration()
     log = home.logs / "valkey.log"
-    stack.enter_context(
+    return stack.enter_context(
         running_program(valkey.command, environment=plain_environment(), log=log, is_ready=valkey.answers)
     )
 
 
 @contextmanager
-def running_gateway(cluster: DemoCluster) -> Iterator[None]:
+def running_gateway(cluster: DemoCluster) -> Iterator[subprocess.Popen[bytes]]:
     """Run the gateway, which watches the API server."""
     home, ports = cluster.home, cluster.ports
     settings = {
@@ -145,13 +164,13 @@ def running_gateway(cluster: DemoCluster) -> Iterator[None]:
         "LONGEST_STREAM_S": str(LONGEST_STREAM_S),
     }
     environment = {f"FAIRLEAD_GATEWAY_{name}": value for name, value in settings.items()}
-    with _part(cluster, "gateway", "fairlead_gateway", environment, f"{cluster.url}/ready"):
-        yield
+    with _part(cluster, "gateway", "fairlead_gateway", environment, f"{cluster.url}/ready") as process:
+        yield process
 
 
 @contextmanager
-def running_operator(cluster: DemoCluster) -> Iterator[None]:
-    """Run the operator, which asks the gateway how it routes."""
+def running_operator(cluster: DemoCluster, metrics: int) -> Iterator[None]:
+    """Run the operator, which asks the gateway how it routes, and shows its metrics on a port."""
     health, home = free_port(), cluster.home
     settings = {
         "SERVING_IMAGE": SERVING_IMAGE,
@@ -161,7 +180,7 @@ def running_operator(cluster: DemoCluster) -> Iterator[None]:
         "HOP_ROOT_FILE": str(home.hop_key),
         "LONGEST_STREAM_S": str(LONGEST_STREAM_S),
         "HOST": LOOPBACK,
-        "METRICS_PORT": str(free_port()),
+        "METRICS_PORT": str(metrics),
         "HEALTH_PORT": str(health),
     }
     environment = {f"FAIRLEAD_OPERATOR_{name}": value for name, value in settings.items()}
@@ -170,13 +189,15 @@ def running_operator(cluster: DemoCluster) -> Iterator[None]:
 
 
 @contextmanager
-def _part(cluster: DemoCluster, name: str, module: str, environment: dict[str, str], answers_at: str) -> Iterator[None]:
+def _part(
+    cluster: DemoCluster, name: str, module: str, environment: dict[str, str], answers_at: str
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run one of our own programs as the cluster's administrator."""
     whole = plain_environment(KUBECONFIG=str(cluster.control_plane.kubeconfig), **environment)
     log = cluster.home.logs / f"{name}.log"
     command = [sys.executable, "-m", module]
-    with running_program(command, environment=whole, log=log, is_ready=lambda: _answers(answers_at)):
-        yield
+    with running_program(command, environment=whole, log=log, is_ready=lambda: _answers(answers_at)) as process:
+        yield process
 
 
 def _answers(url: str) -> bool:

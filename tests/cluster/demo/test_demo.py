@@ -8,24 +8,16 @@ import httpx2
 import psutil
 import pytest
 
-from tests.cluster.demo.platform import DemoCluster, demo_manifest, running_cluster, running_operator
+from tests.cluster.demo.platform import DemoCluster, demo_manifest, running_operator
 from tests.cluster.demo.watcher import Watcher
 from tests.support.platform import chat_body
+from tests.support.ports import free_port
 from tests.support.sse import BackgroundStream
 from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 READY_S = 240
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[DemoCluster]:
-    """A platform on a real API server that has no model yet."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NO_PROXY", "127.0.0.1")
-        with running_cluster() as running:
-            yield running
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +43,11 @@ def test_apply_wait_ask(cluster: DemoCluster, watcher: Watcher) -> None:
 
 
 def test_changes_that_restart_nothing(cluster: DemoCluster) -> None:
-    """Another alias, other limits and another maximum are in force within seconds, and no replica restarts."""
+    """Another alias, other limits and other bounds are in force within seconds, and no replica restarts."""
     before = _engines()
 
+    _patch(cluster, {"scaling": {"maxReplicas": 1}})  # a fixed number
+    _settled(cluster)
     _patch(cluster, {"model": {"aliases": ["demo", "renamed"]}, "scaling": {"maxReplicas": 3}})
     _patch(cluster, {"limits": {"requestsPerMinute": 600}})
 
@@ -113,7 +107,7 @@ def test_zero_and_back(cluster: DemoCluster) -> None:
 def test_the_operator_starts_anew(cluster: DemoCluster) -> None:
     """Another operator beside the first finds nothing to write."""
     before = json.loads(cluster.kubectl("get", "rayservices,secrets,networkpolicies,mdep", "-o", "json"))["items"]
-    with running_operator(cluster):
+    with running_operator(cluster, free_port()):
         _settled(cluster)
     after = json.loads(cluster.kubectl("get", "rayservices,secrets,networkpolicies,mdep", "-o", "json"))["items"]
 

@@ -17,7 +17,7 @@ from fairlead_cli.durations import render_duration
 from fairlead_cli.observed import Observed
 from fairlead_cli.platform import Platform
 from fairlead_cli.progress import LineLog, describe, fraction
-from fairlead_cli.status import SETTLED, ModelStatus, Phase, model_rows
+from fairlead_cli.status import IN_VAIN, SETTLED, ModelStatus, Phase, model_rows
 from fairlead_cli.waiting import Show
 
 BAR_WIDTH = 24
@@ -28,6 +28,7 @@ _STYLES = {
     Phase.READY: "green",
     Phase.SCALED_TO_ZERO: "green",
     Phase.FAILED: "bold red",
+    Phase.DEGRADED: "red",
     Phase.UNHEALTHY: "red",
     Phase.UNKNOWN: "red",
     Phase.STOPPED: "dim",
@@ -77,7 +78,7 @@ def _progress_table(rows: Sequence[ModelStatus], spinners: dict[str, Spinner], e
 def _mark(row: ModelStatus, spinners: dict[str, Spinner]) -> RenderableType:
     if row.phase in SETTLED:
         return Text("✓", style="green")
-    if row.phase is Phase.FAILED:
+    if row.phase in IN_VAIN:
         return Text("✗", style="red")
     return spinners.setdefault(row.model, Spinner("dots"))
 

@@ -31,6 +31,9 @@ class Phase(StrEnum):
     LOADING = "Loading"
     READY = "Ready"
     SCALED_TO_ZERO = "ScaledToZero"
+    DEGRADED = "Degraded"
+    """Replicas of an earlier manifest answer, for those of the present one could not start."""
+
     UNHEALTHY = "Unhealthy"
     FAILED = "Failed"
     DELETING = "Deleting"
@@ -41,6 +44,9 @@ _SLOW_START = "to initialize"
 
 SETTLED = frozenset({Phase.READY, Phase.SCALED_TO_ZERO, Phase.SUSPENDED})
 """Phases in which nothing more is to be waited for."""
+
+IN_VAIN = frozenset({Phase.FAILED, Phase.DEGRADED})
+"""Phases in which the present manifest will not come into force, however long it is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +149,7 @@ def _serving_phase(
         case "RUNNING":
             return _running(_ready(serving.get("replicas", [])), int(serving.get("target_num_replicas", 1)))
         case "DEPLOY_FAILED":
-            return Phase.FAILED, message
+            return Phase.DEGRADED if _ready(serving.get("replicas", [])) else Phase.FAILED, message
         case "UNHEALTHY":
             return Phase.UNHEALTHY, message
         case "DELETING":

@@ -8,7 +8,7 @@ from fairlead_cli.errors import ModelsFailed, PlatformNotRunning
 from fairlead_cli.home import Home
 from fairlead_cli.observed import Observed, observe
 from fairlead_cli.probe import probe
-from fairlead_cli.status import SETTLED, ModelStatus, Phase, model_rows
+from fairlead_cli.status import IN_VAIN, SETTLED, ModelStatus, Phase, model_rows
 
 LOOK_INTERVAL_S = 1.0
 
@@ -68,7 +68,7 @@ class _Wait:
         """Learn from one more look at a model; one that Ray Serve calls ready is asked."""
         if self.is_over(row.model):
             return
-        if row.phase is Phase.FAILED:
+        if row.phase in IN_VAIN:
             self.problems[row.model] = row.message
         elif row.phase is Phase.READY:
             self._ask(row, observed)

@@ -151,7 +151,7 @@ def _deployment(deployment: ModelDeployment, profile: RuntimeProfile) -> dict[st
     ongoing = max_ongoing_requests(deployment)
     return {
         "name": REPLICA_DEPLOYMENT,
-        **_replicas(deployment.spec.scaling),
+        "autoscaling_config": _autoscaling(deployment.spec.scaling),
         "max_ongoing_requests": ongoing,
         "max_queued_requests": ongoing,
         "health_check_period_s": HEALTH_CHECK_PERIOD_S,
@@ -166,10 +166,9 @@ def _deployment(deployment: ModelDeployment, profile: RuntimeProfile) -> dict[st
     }
 
 
-def _replicas(scaling: Scaling) -> dict[str, Json]:
-    if scaling.min_replicas == scaling.max_replicas:
-        return {"num_replicas": scaling.min_replicas}
-    autoscaling = {
+def _autoscaling(scaling: Scaling) -> dict[str, Json]:
+    """Return the bounds, equal ones too: between a fixed number and bounds, Serve would replace every replica."""
+    autoscaling: dict[str, Json] = {
         "min_replicas": scaling.min_replicas,
         "max_replicas": scaling.max_replicas,
         "target_ongoing_requests": scaling.target_ongoing_requests,
@@ -180,7 +179,7 @@ def _replicas(scaling: Scaling) -> dict[str, Json]:
     }
     if scaling.idle_seconds_to_zero is not None and scaling.min_replicas == 0:
         autoscaling["downscale_to_zero_delay_s"] = scaling.idle_seconds_to_zero
-    return {"autoscaling_config": autoscaling}
+    return autoscaling
 
 
 def _reservation(deployment: ModelDeployment) -> dict[str, Json]:
