@@ -8,7 +8,7 @@ PLATFORM = Path(__file__).parent / "platform"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file's tests together, and all that share one running platform; those go first, since they take longest."""
+    """Keep the tests of a file together, and all that share the running platform; those go first: they take longest."""
     for item in items:
         group = PLATFORM if item.path.is_relative_to(PLATFORM) else item.path
         item.add_marker(pytest.mark.xdist_group(str(group.relative_to(PLATFORM.parent))))
