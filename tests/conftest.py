@@ -7,6 +7,7 @@ import pytest
 PLATFORM = Path(__file__).parent / "platform"
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests of a file together, and all that share the running platform; those go first: they take longest."""
     for item in items:
