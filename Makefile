@@ -46,7 +46,7 @@ setup: .venv/.ready-$(TARGET) ## install everything into .venv
 ##@ Test
 
 # Tests wait more than they compute: two processes share them out, by tests/conftest.py. ARGS="-n 0" has one run them all.
-SIDE_BY_SIDE := -n 2 --dist loadgroup --no-loadscope-reorder
+SIDE_BY_SIDE := -n 2 --no-loadscope-reorder
 
 .PHONY: test
 test: setup-dev control-plane prometheus ## run the tests (real Valkey, real Ray, real vLLM on CPU, a real API server)

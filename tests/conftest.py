@@ -1,16 +1,23 @@
 """How tests are shared out where several processes run them, as `make test` does."""
 
-from pathlib import Path
-
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
-PLATFORM = Path(__file__).parent / "platform"
+PLATFORM = "tests/platform/"
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist ships no types
+    """Keeps the tests of a file together, and all that share the running platform."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return PLATFORM if nodeid.startswith(PLATFORM) else nodeid.partition("::")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByFile:
+    """Share tests out so."""
+    return ByFile(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file together, and all that share the running platform; those go first: they take longest."""
-    for item in items:
-        group = PLATFORM if item.path.is_relative_to(PLATFORM) else item.path
-        item.add_marker(pytest.mark.xdist_group(str(group.relative_to(PLATFORM.parent))))
-    items.sort(key=lambda item: not item.path.is_relative_to(PLATFORM))
+    """Begin with what shares the platform, which takes longest."""
+    items.sort(key=lambda item: not item.nodeid.startswith(PLATFORM))
