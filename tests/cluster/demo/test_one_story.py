@@ -1,8 +1,9 @@
 """`kubectl get mdep`, `fairlead status` and the dashboards tell the same of a model; one story in order."""
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 
 import pytest
 import yaml
@@ -23,8 +24,8 @@ ONE_REPLICA = Story({DEMO: 1}, {DEMO: 1}, {"Ready": 1})
 READ_S = 30
 """For Prometheus to read what has changed."""
 
-SERVE_FAILED = 1
-"""Ray Serve's number of an application that could not be deployed."""
+SERVE_RUNNING, SERVE_FAILED = 6, 1
+"""Ray Serve's numbers of applications that run, and of those that could not be deployed."""
 
 
 @pytest.fixture(scope="module")
@@ -50,9 +51,7 @@ def test_a_model_that_is_ready(onlookers: Onlookers) -> None:
     assert model["kv_cache_tokens"] == engine["kvCacheTokens"]
     assert {DEMO: engine["kvCacheTokens"]} == panels.numbers("model", "How many tokens fit into the KV cache?", "model")
     assert model["max_model_len"] == engine["maxModelLen"]
-    assert healthy(panels) == {DEMO: 1}
-    assert amiss(panels) == set()
-    assert lacking(panels) == {}
+    await_aside(panels, Aside(healthy={DEMO: 1}, serve={DEMO: SERVE_RUNNING}))
     assert panels.prometheus.firing() == set()
 
 
@@ -88,7 +87,7 @@ def test_an_update_that_fails(onlookers: Onlookers) -> None:
     [model] = onlookers.models()
     assert onlookers.cluster.model()["status"]["lastError"] == model["message"]
     assert "max-model-len" in model["message"]
-    assert serve_says(onlookers.panels) == {DEMO: SERVE_FAILED}
+    await_aside(onlookers.panels, Aside(healthy={DEMO: 1}, serve={DEMO: SERVE_FAILED}))
     assert onlookers.machine.chat("Hello", max_tokens=1).is_success
     apply(onlookers.cluster)
     onlookers.agree(ONE_REPLICA, within_s=PATIENCE_S)
@@ -100,9 +99,7 @@ def test_two_replicas(onlookers: Onlookers) -> None:
 
     onlookers.agree(Story({DEMO: 2}, {DEMO: 2}, {"Ready": 1}), within_s=PATIENCE_S)
 
-    assert healthy(onlookers.panels) == {DEMO: 2}
-    assert amiss(onlookers.panels) == set()
-    assert lacking(onlookers.panels) == {}
+    await_aside(onlookers.panels, Aside(healthy={DEMO: 2}, serve={DEMO: SERVE_RUNNING}))
 
 
 def test_at_zero(onlookers: Onlookers) -> None:
@@ -111,8 +108,7 @@ def test_at_zero(onlookers: Onlookers) -> None:
 
     onlookers.agree(Story({}, {}, {"ScaledToZero": 1}), within_s=PATIENCE_S)
 
-    assert amiss(onlookers.panels) == set()
-    assert lacking(onlookers.panels) == {}
+    await_aside(onlookers.panels, Aside(serve={DEMO: SERVE_RUNNING}))
 
 
 def test_a_start_that_fails(onlookers: Onlookers) -> None:
@@ -121,12 +117,11 @@ def test_a_start_that_fails(onlookers: Onlookers) -> None:
 
     onlookers.agree(Story({}, {DEMO: 1}, {"Failed": 1}), within_s=PATIENCE_S)
 
-    [row], [model], panels = onlookers.rows(), onlookers.models(), onlookers.panels
+    [row], [model] = onlookers.rows(), onlookers.models()
     assert (row["REASON"], row["MESSAGE"]) == ("BadEngineArgument", model["message"])
     assert "max-model-len" in model["message"]
-    assert amiss(panels) == {f"{DEMO} Ready", f"{DEMO} WorkloadReady"}
-    assert lacking(panels) == {DEMO: 1}
-    assert serve_says(panels) == {DEMO: SERVE_FAILED}
+    missed = {f"{DEMO} Ready", f"{DEMO} WorkloadReady"}
+    await_aside(onlookers.panels, Aside(lacking={DEMO: 1}, missed=missed, serve={DEMO: SERVE_FAILED}))
 
 
 def test_suspended(onlookers: Onlookers) -> None:
@@ -135,7 +130,8 @@ def test_suspended(onlookers: Onlookers) -> None:
 
     onlookers.agree(Story({}, {}, {"Suspended": 1}), within_s=PATIENCE_S)
 
-    assert lacking(onlookers.panels) == {}
+    missed = {f"{DEMO} {condition}" for condition in ("Ready", "RouteReady", "WorkloadReady")}
+    await_aside(onlookers.panels, Aside(missed=missed))
 
 
 def test_deleted(onlookers: Onlookers) -> None:
@@ -193,17 +189,32 @@ def total(panels: Panels, page: str, title: str, line: int) -> int:
     return panels.totals(page, title, line=line).get("", 0)
 
 
-def healthy(panels: Panels) -> dict[str, int]:
-    return panels.numbers("ray", "How many replicas are healthy, and how many are wanted?", "model")
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """What the dashboards tell besides; zeros are left out."""
+
+    healthy: Mapping[str, int] = field(default_factory=dict)
+    """How many replicas of each model Ray Serve calls healthy."""
+
+    lacking: Mapping[str, int] = field(default_factory=dict)
+    missed: AbstractSet[str] = frozenset()
+    """Models, each with a condition that it does not meet."""
+
+    serve: Mapping[str, int] = field(default_factory=dict)
+    """Ray Serve's word on each application."""
 
 
-def amiss(panels: Panels) -> set[str]:
-    return panels.lines("operator", "Which models are not ready, and by which condition?", "model", "condition")
+def await_aside(panels: Panels, expected: Aside) -> None:
+    """Wait until the dashboards tell what is expected; what Ray says comes late, and holds for a minute."""
 
+    def told() -> bool:
+        seen = Aside(
+            panels.numbers("ray", "How many replicas are healthy, and how many are wanted?", "model"),
+            panels.numbers("operator", "Which models lack replicas that they want?", "model"),
+            panels.lines("operator", "Which models are not ready, and by which condition?", "model", "condition"),
+            panels.numbers("ray", "What does Serve say of each application?", "model"),
+        )
+        assert seen == expected, seen
+        return True
 
-def lacking(panels: Panels) -> dict[str, int]:
-    return panels.numbers("operator", "Which models lack replicas that they want?", "model")
-
-
-def serve_says(panels: Panels) -> dict[str, int]:
-    return panels.numbers("ray", "What does Serve say of each application?", "model")
+    assert eventually(told, within_s=PATIENCE_S, what=f"the dashboards tell {expected}", pause_s=1)
