@@ -80,6 +80,9 @@ class CacheRules:
     store: bool = True
 
 
+_ALL = CacheRules()
+
+
 @dataclass(frozen=True, slots=True)
 class CacheBounds:
     """How much the cache may hold.
@@ -164,11 +167,10 @@ class ResponseCache:
 
 def cache_rules(headers: Headers) -> CacheRules:
     """Return what a request's `Cache-Control` asks for."""
-    asked = {
-        directive.strip().lower()
-        for value in values(headers, b"cache-control")
-        for directive in value.decode("latin-1").split(",")
-    }
+    told = values(headers, b"cache-control")
+    if not told:
+        return _ALL
+    asked = {directive.strip().lower() for value in told for directive in value.decode("latin-1").split(",")}
     if "no-store" in asked:
         return CacheRules(read=False, store=False)
     return CacheRules(read=not asked & {"no-cache", "max-age=0"})

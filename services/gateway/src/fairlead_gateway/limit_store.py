@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib.resources import files
 from itertools import count
-from typing import Final
+from typing import Final, NamedTuple
+
+import msgspec
 
 from fairlead_gateway.buckets import KEY_PREFIX
 from fairlead_gateway.redis_link import RedisLink, Script
@@ -23,8 +24,7 @@ class QuotasUnknown(Exception):
     """Redis has lost what was used today, and the gateways are putting it back."""
 
 
-@dataclass(slots=True)
-class Settlement:
+class Settlement(msgspec.Struct):
     """What a reservation's end changes.
 
     Attributes:
@@ -39,8 +39,7 @@ class Settlement:
     unsure: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
+class Sighting(NamedTuple):
     """What a gateway last saw used of a day: when, in microseconds of the server's clock, how much, and which day."""
 
     at_us: int

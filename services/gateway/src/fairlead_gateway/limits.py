@@ -177,7 +177,7 @@ class Limiter:
     def _take_back(self, reservation: Reservation) -> None:
         """Undo a reservation that Redis may have made without our knowing."""
         if reservation.hard:
-            changes = tuple(charge._replace(cost=-charge.cost) for charge in reservation.charges)
+            changes = tuple(charge.but(-charge.cost) for charge in reservation.charges)
             self._open.to_settle(Settlement(reservation.id, 0, hard=True, changes=changes))
 
     def _without_redis(self, reservation: Reservation) -> None:

@@ -11,6 +11,8 @@ reserved is settled in any case, after the client has its answer.
 import asyncio
 from dataclasses import dataclass, field
 
+import msgspec
+
 from fairlead_contract.errors import FairleadError, InternalError, InvalidValue
 from fairlead_contract.routing import Route
 from fairlead_gateway.auth import Authenticator
@@ -21,7 +23,6 @@ from fairlead_gateway.client_timeout import client_timeout_s
 from fairlead_gateway.delivery import Delivery
 from fairlead_gateway.endpoints import Endpoint, paths_for
 from fairlead_gateway.envelope import sse_error
-from fairlead_gateway.headers import first
 from fairlead_gateway.heartbeat import Heartbeat
 from fairlead_gateway.in_flight import InFlight
 from fairlead_gateway.limits import Limiter, Outcome, Reservation
@@ -64,8 +65,7 @@ class Services:
     media_domains: frozenset[str] = frozenset()
 
 
-@dataclass(slots=True)
-class Inference:
+class Inference(msgspec.Struct):
     """A request that has been admitted, and what becomes of it.
 
     Attributes:
@@ -85,12 +85,12 @@ class Inference:
     reservation: Reservation
     cache_key: str | None = None
     tokens_per_event: int = 1
-    delivery: Delivery = field(default_factory=Delivery)
+    delivery: Delivery = msgspec.field(default_factory=Delivery)
     leads: str | None = None
     deadline_at: float | None = None
     hurried: bool = False
     heartbeat: Heartbeat | None = None
-    resend: Resend = field(default_factory=Resend)
+    resend: Resend = msgspec.field(default_factory=Resend)
 
     def begin_waiting(self, services: Services) -> None:
         """Give a stream's client signs of life from now on."""
@@ -156,7 +156,7 @@ async def admit(endpoint: Endpoint, request: Request, reply: Reply, record: Reco
     elif request.trace_context is not None:  # engines record what the gateway records, which is nothing
         request.trace_context = request.trace_context.unsampled()
     permit(principal, endpoint.kind)
-    timeout_s = client_timeout_s(request.head.headers)
+    timeout_s = client_timeout_s(request.head.firsts)
     call, route = await understand(endpoint, request, principal, record, services)
     reservation = await limit(principal, route, call, reply, services)
     inference = Inference(request, reply, record, principal, call, route, reservation)
@@ -204,7 +204,7 @@ async def understand(
         ModelNotFound, ModelSuspended: There is no such model for this principal, or not now.
         InvalidValue: The model is there for other endpoints.
     """
-    content_type = first(request.head.headers, b"content-type")
+    content_type = request.head.firsts.get(b"content-type")
     body = await request.body.read()
     said = None if content_type is None else content_type.decode("latin-1")
     if endpoint.audio:

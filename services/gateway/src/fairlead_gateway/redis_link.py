@@ -119,9 +119,12 @@ class RedisLink:
         except RedisLost:
             return False
 
+    @cached_property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        return asyncio.get_running_loop()
+
     def _ask(self, command: tuple[Argument, ...]) -> "asyncio.Future[Any]":
-        loop = asyncio.get_running_loop()
-        now = loop.time()
+        now = self._loop.time()
         if now < self._paused_until:
             raise RedisPaused("paused after a failure")
         wire = self._wire
@@ -143,23 +146,22 @@ class RedisLink:
             wire.fail(str(error) or type(error).__name__)
 
     def _look_at(self, due_at: float) -> None:
-        self._timer = asyncio.get_running_loop().call_at(due_at, self._look, due_at)
+        self._timer = self._loop.call_at(due_at, self._look, due_at)
 
     def _look(self, due_at: float) -> None:
         """Give up on what is overdue, but not before what has come was read: a late loop runs its timers first."""
-        loop = asyncio.get_running_loop()
-        if loop.time() > due_at + LATE_S:
-            self._timer = loop.call_later(LATE_S, self._give_up)
+        if self._loop.time() > due_at + LATE_S:
+            self._timer = self._loop.call_later(LATE_S, self._give_up)
         else:
             self._give_up()
 
     def _give_up(self) -> None:
         """Fail what is overdue; the timer runs only while there is something to wait for."""
         self._timer = None
-        loop, wire = asyncio.get_running_loop(), self._wire
+        wire = self._wire
         if wire is None or wire.closed:
             return
-        if wire.give_up(loop.time()):
+        if wire.give_up(self._loop.time()):
             self._lost("no answer in time")
         due_at = wire.next_due_at()
         if due_at is not None:
@@ -173,7 +175,7 @@ class RedisLink:
         return answer
 
     def _lost(self, _reason: str) -> None:
-        self._paused_until = asyncio.get_running_loop().time() + self._pause_s
+        self._paused_until = self._loop.time() + self._pause_s
         self._tell(answers=False)
 
     def _tell(self, *, answers: bool) -> None:
