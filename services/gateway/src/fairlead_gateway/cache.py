@@ -9,12 +9,14 @@ Asked for by a client with `Cache-Control`: `no-store` neither reads nor keeps, 
 (RFC 9111, section 5.2.1).
 """
 
+import asyncio
 import hashlib
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib.resources import files
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -30,6 +32,9 @@ CACHE_HEADER = "x-fairlead-cache"
 KEY_PREFIX = "fairlead:cache:"
 INDEX_KEY = f"{KEY_PREFIX}index"
 TOTAL_KEY = f"{KEY_PREFIX}bytes"
+
+Asked: TypeAlias = asyncio.Future[Any]
+"""A look-up that is under way: its asker goes on to `get`, or drops it."""
 
 CALLER_FIELDS = frozenset({"user", "safety_identifier", "prompt_cache_key", "metadata", "store"})
 """Fields that do not reach the answer; the Responses API repeats some of them, so there they count."""
@@ -135,10 +140,19 @@ class ResponseCache:
             _add(mac, b"%d" % answer_bound)
         return f"{KEY_PREFIX}{mac.hexdigest()}"
 
-    async def get(self, key: str, principal: Principal) -> CachedAnswer | None:
-        """Return a kept answer, or None."""
+    def ask(self, key: str) -> Asked | None:
+        """Begin to look for a kept answer, so that other questions to Redis go out with it; None looks for none."""
         try:
-            content = await self._redis.run("GET", key)
+            return self._redis.ask("GET", key)
+        except RedisLost:
+            return None
+
+    async def get(self, key: str, principal: Principal, asked: Asked | None) -> CachedAnswer | None:
+        """Return the kept answer for which it was asked, or None."""
+        if asked is None:
+            return None
+        try:
+            content = await self._redis.answer(asked)
         except RedisLost:
             return None
         if not isinstance(content, bytes):

@@ -47,6 +47,11 @@ class Flights:
         self._flights[key] = _Flight()
         return True
 
+    def landed(self, key: str) -> CachedAnswer | None:
+        """Return the answer of a question that is under way, where it is there already."""
+        flight = self._flights.get(key)
+        return None if flight is None else flight.answer
+
     async def follow(self, key: str, follower: Follower, timeout_s: float) -> CachedAnswer | None:
         """Wait for the leader's answer; return None where the lead has passed to this follower.
 

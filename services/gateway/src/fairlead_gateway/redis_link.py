@@ -46,6 +46,12 @@ class Script:
         return hashlib.sha1(self.source.encode()).hexdigest()  # noqa: S324 - Redis names scripts so
 
 
+def drop(asked: "asyncio.Future[Any]") -> None:
+    """Want the answer to a command no more, whatever it is."""
+    if not asked.cancel() and not asked.cancelled():
+        asked.exception()  # nobody is there to hear it, and that is no news for a log
+
+
 class RedisLink:
     """Runs commands under a deadline; connects by itself when there is something to ask.
 
@@ -79,7 +85,23 @@ class RedisLink:
         Raises:
             RedisLost: There was no answer in time, none a moment ago, or an error.
         """
-        return self._checked(await self._ask(command))
+        return await self.answer(self.ask(*command))
+
+    def ask(self, *command: Argument) -> "asyncio.Future[Any]":
+        """Send a command with all others of this turn of the event loop; its asker goes on to `answer`, or drops it.
+
+        Raises:
+            RedisPaused: There was no answer a moment ago.
+        """
+        return self._ask(command)
+
+    async def answer(self, asked: "asyncio.Future[Any]") -> Any:  # noqa: ANN401 - as above
+        """Return what a command that was sent has answered.
+
+        Raises:
+            RedisLost: As `run`.
+        """
+        return self._checked(await asked)
 
     async def run_script(self, script: Script, keys: Sequence[str], arguments: Sequence[Argument]) -> Any:  # noqa: ANN401
         """Run a script, which is sent whole only where Redis does not know it.
