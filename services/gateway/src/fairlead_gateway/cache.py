@@ -10,7 +10,6 @@ Asked for by a client with `Cache-Control`: `no-store` neither reads nor keeps, 
 """
 
 import asyncio
-import hashlib
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,8 +35,13 @@ TOTAL_KEY = f"{KEY_PREFIX}bytes"
 Asked: TypeAlias = asyncio.Future[Any]
 """A look-up that is under way: its asker goes on to `get`, or drops it."""
 
+_REPLACED_FIELDS = frozenset({"model", "cache_salt"})
+"""Fields in whose place something else counts."""
+
 CALLER_FIELDS = frozenset({"user", "safety_identifier", "prompt_cache_key", "metadata", "store"})
 """Fields that do not reach the answer; the Responses API repeats some of them, so there they count."""
+
+_IGNORED_FIELDS = CALLER_FIELDS | _REPLACED_FIELDS
 
 
 class CacheState(StrEnum):
@@ -129,16 +133,16 @@ class ResponseCache:
         """
         if not (route.cache_enabled and call.endpoint.cacheable and call.deterministic):
             return None
-        ignored = frozenset[str]() if call.endpoint.dialect is Dialect.RESPONSES else CALLER_FIELDS
-        mac = hmac.new(self._secret, digestmod=hashlib.sha256)
-        for part in (principal.tenant, route.identity, route.revision, call.endpoint.path):
-            _add(mac, part.encode())
-        for name in sorted(call.fields.keys() - ignored - {"model", "cache_salt"}):
-            _add(mac, name.encode())
-            _add(mac, call.fields[name])
+        ignored = _REPLACED_FIELDS if call.endpoint.dialect is Dialect.RESPONSES else _IGNORED_FIELDS
+        asker = (principal.tenant, route.identity, route.revision, call.endpoint.path)
+        parts: list[bytes | memoryview] = [part.encode() for part in asker]
+        for name in sorted([name for name in call.fields if name not in ignored]):
+            parts += (name.encode(), call.fields[name])
         if answer_bound is not None:
-            _add(mac, b"%d" % answer_bound)
-        return f"{KEY_PREFIX}{mac.hexdigest()}"
+            parts.append(b"%d" % answer_bound)
+        # The length of each goes before it, so that no two lists of parts are the same bytes.
+        named = b"".join([piece for part in parts for piece in (len(part).to_bytes(8, "big"), part)])
+        return f"{KEY_PREFIX}{hmac.digest(self._secret, named, 'sha256').hex()}"
 
     def ask(self, key: str) -> Asked | None:
         """Begin to look for a kept answer, so that other questions to Redis go out with it; None looks for none."""
@@ -188,12 +192,6 @@ def cache_rules(headers: Headers) -> CacheRules:
     if "no-store" in asked:
         return CacheRules(read=False, store=False)
     return CacheRules(read=not asked & {"no-cache", "max-age=0"})
-
-
-def _add(mac: hmac.HMAC, part: bytes | memoryview) -> None:
-    # The length goes first, so that no two lists of parts are the same bytes.
-    mac.update(len(part).to_bytes(8, "big"))
-    mac.update(part)
 
 
 _PUT = Script(files("fairlead_gateway").joinpath("lua/cache_put.lua").read_text(encoding="utf-8"))
