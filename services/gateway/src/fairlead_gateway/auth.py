@@ -213,10 +213,10 @@ def _credential(headers: Headers) -> str:
     given = [header for header in headers if header[0] in _CREDENTIAL_HEADERS]
     if len(given) != len(dict(given)):
         raise Unauthenticated(REFUSAL)
-    found = {_bearer(value) if name == b"authorization" else value.strip() for name, value in given}
-    if len(found) != 1:
+    found = [_bearer(value) if name == b"authorization" else value.strip() for name, value in given]
+    if not found or found[0] != found[-1]:
         raise Unauthenticated(REFUSAL)
-    credential = found.pop()
+    credential = found[0]
     if not 0 < len(credential) <= MAX_CREDENTIAL_BYTES or not credential.isascii():
         raise Unauthenticated(REFUSAL)
     return credential.decode("ascii")

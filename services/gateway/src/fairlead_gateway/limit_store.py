@@ -89,7 +89,7 @@ class LimitStore:
         slot, allowed, micros = answer[:3]
         if allowed < 0:
             raise QuotasUnknown
-        states = tuple([BucketState(*answer[start : start + 3]) for start in range(3, len(answer), 3)])
+        states = tuple(map(BucketState, answer[3::3], answer[4::3], answer[5::3]))
         if hard:
             self._see(charges, answer[3::3], slot, slot, micros)
         return Decision(slot, bool(allowed), states)

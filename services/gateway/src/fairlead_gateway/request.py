@@ -162,7 +162,7 @@ def request_id_of(firsts: Mapping[bytes, bytes]) -> str:
 
 def new_request_id() -> str:
     """Return a request id that no other request has."""
-    return f"req_{random.getrandbits(96):024x}"  # noqa: S311 - not a secret
+    return f"req_{random.getrandbits(96):024x}"  # not a secret
 
 
 def _well_formed(value: bytes | None, pattern: re.Pattern[bytes]) -> str | None:
