@@ -1,19 +1,22 @@
 """The exact response cache: the same deterministic question of the same tenant, answered without the engine.
 
-An entry's key is an HMAC over everything that the answer depends on: the tenant, the model and its revision, the
-endpoint, and every field of the request by its exact bytes, except those that only name the caller. Streamed and whole
-answers are apart. Values carry their key and tenant, which are compared on reading: an answer that ended up under a
-foreign key, for whatever reason, is not given out. Only whole, successful answers are kept.
+An entry's key is a keyed hash (BLAKE2b, RFC 7693, which costs a third of an HMAC) of everything that the answer depends
+on: the tenant, the model and its revision, the endpoint, and every field of the request by its exact bytes, except
+those that only name the caller. Streamed and whole answers are apart. Values carry their key and tenant, which are
+compared on reading: an answer that ended up under a foreign key, for whatever reason, is not given out. Only whole,
+successful answers are kept.
 
 Asked for by a client with `Cache-Control`: `no-store` neither reads nor keeps, `no-cache` keeps but does not read
 (RFC 9111, section 5.2.1).
 """
 
 import asyncio
-import hmac
+import hashlib
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from importlib.resources import files
 from typing import Any, TypeAlias
 
@@ -134,15 +137,13 @@ class ResponseCache:
         if not (route.cache_enabled and call.endpoint.cacheable and call.deterministic):
             return None
         ignored = _REPLACED_FIELDS if call.endpoint.dialect is Dialect.RESPONSES else _IGNORED_FIELDS
-        asker = (principal.tenant, route.identity, route.revision, call.endpoint.path)
-        parts: list[bytes | memoryview] = [part.encode() for part in asker]
+        parts: list[bytes | memoryview] = [_texts(principal.tenant, route.identity, route.revision, call.endpoint.path)]
         for name in sorted([name for name in call.fields if name not in ignored]):
-            parts += (name.encode(), call.fields[name])
+            value = call.fields[name]
+            parts += (_texts(name), _size(len(value)), value)
         if answer_bound is not None:
-            parts.append(b"%d" % answer_bound)
-        # The length of each goes before it, so that no two lists of parts are the same bytes.
-        named = b"".join([piece for part in parts for piece in (len(part).to_bytes(8, "big"), part)])
-        return f"{KEY_PREFIX}{hmac.digest(self._secret, named, 'sha256').hex()}"
+            parts.append(_texts(str(answer_bound)))
+        return f"{KEY_PREFIX}{hashlib.blake2b(b''.join(parts), key=self._secret, digest_size=32).hexdigest()}"
 
     def ask(self, key: str) -> Asked | None:
         """Begin to look for a kept answer, so that other questions to Redis go out with it; None looks for none."""
@@ -192,6 +193,16 @@ def cache_rules(headers: Headers) -> CacheRules:
     if "no-store" in asked:
         return CacheRules(read=False, store=False)
     return CacheRules(read=not asked & {"no-cache", "max-age=0"})
+
+
+_size = struct.Struct(">Q").pack
+"""The length of each part goes before it, so that no two lists of parts are the same bytes."""
+
+
+@lru_cache(maxsize=10_000)
+def _texts(*texts: str) -> bytes:
+    """Return texts as parts of a question's name."""
+    return b"".join([_size(len(text)) + text for text in map(str.encode, texts)])
 
 
 _PUT = Script(files("fairlead_gateway").joinpath("lua/cache_put.lua").read_text(encoding="utf-8"))
