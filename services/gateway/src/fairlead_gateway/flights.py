@@ -53,15 +53,13 @@ class Flights:
         return None if flight is None else flight.answer
 
     async def follow(self, key: str, follower: Follower, timeout_s: float) -> CachedAnswer | None:
-        """Wait for the leader's answer; return None where the lead has passed to this follower.
+        """Wait for the leader's answer, which has not `landed`; return None where the lead has passed to this follower.
 
         Raises:
             Overloaded: Too many wait already.
             ClientLeft, TimeoutError, FairleadError: As `Waiter.wait`.
         """
         flight = self._flights[key]
-        if flight.answer is not None:
-            return flight.answer
         if len(flight.followers) >= self._most:
             raise Overloaded(
                 "Too many requests wait for the answer to this same question. Retry shortly.", retry_after_s=RETRY_S
