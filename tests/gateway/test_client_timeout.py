@@ -7,7 +7,7 @@ from fairlead_gateway.client_timeout import TIMEOUT_HEADER, client_timeout_s
 
 
 def told(value: bytes) -> float | None:
-    return client_timeout_s([(b"host", b"h"), (TIMEOUT_HEADER.encode(), value)])
+    return client_timeout_s({b"host": b"h", TIMEOUT_HEADER.encode(): value})
 
 
 @pytest.mark.parametrize("value, seconds", [(b"30", 30.0), (b"0.5", 0.5), (b"1e2", 100.0)])
@@ -18,7 +18,7 @@ def test_is_a_number_of_seconds(value: bytes, seconds: float) -> None:
 
 def test_may_be_left_out() -> None:
     """OpenAI's clients do not send it."""
-    assert client_timeout_s([(b"host", b"h")]) is None
+    assert client_timeout_s({b"host": b"h"}) is None
 
 
 @pytest.mark.parametrize("value", [b"", b"0", b"-1", b"nan", b"inf", b"1e999", b"5s", b"\xff", b"1" * 21])

@@ -48,10 +48,12 @@ async def crowd() -> Crowd:
 
 async def test_all_get_the_leaders_answer(crowd: Crowd) -> None:
     """One answer is enough for all, and for those who come before the leader has put it away."""
+    assert crowd.flights.landed("q") is None
     crowd.flights.land("q", ANSWER)
-    await crowd.grow(1)
-    assert await crowd.outcomes() == [ANSWER] * 4
+    assert await crowd.outcomes() == [ANSWER] * 3
+    assert crowd.flights.landed("q") == ANSWER
     crowd.flights.leave("q")
+    assert crowd.flights.landed("q") is None
     assert len(crowd.flights) == 0
 
 

@@ -50,7 +50,7 @@ def tokens(count: int) -> Limits:
 async def admitted(limits: Limiter, attempts: int, **fields: Any) -> int:
     """How many of so many simultaneous requests are admitted."""
     results = await asyncio.gather(
-        *(limits.reserve(ACME, route(), call(**fields)) for _ in range(attempts)), return_exceptions=True
+        *(limits.reserve(limits.plan(ACME, route(), call(**fields))) for _ in range(attempts)), return_exceptions=True
     )
     assert all(isinstance(result, Reservation | RateLimited) for result in results)
     return sum(isinstance(result, Reservation) for result in results)
@@ -64,17 +64,17 @@ async def test_a_tenant_at_its_limit_is_refused_while_another_is_served(link: Re
     """Limits are per tenant."""
     limits = limiter(link, acme=requests(2), globex=requests(2))
     assert await admitted(limits, 3) == 2
-    await limits.reserve(GLOBEX, route(), call())
+    await limits.reserve(limits.plan(GLOBEX, route(), call()))
     with pytest.raises(RateLimited):
-        await limits.reserve(ACME, route("other"), call())
+        await limits.reserve(limits.plan(ACME, route("other"), call()))
 
 
 async def test_a_refusal_says_which_limit_how_much_and_until_when(link: RedisLink) -> None:
     """The message, Retry-After and the headers agree."""
     limits = limiter(link, acme=requests(1))
-    await limits.reserve(ACME, route(), call())
+    await limits.reserve(limits.plan(ACME, route(), call()))
     with pytest.raises(LimitExceeded, match="Your limit of 1 requests per minute is reached: 0 left") as raised:
-        await limits.reserve(ACME, route(), call())
+        await limits.reserve(limits.plan(ACME, route(), call()))
     assert 59 < (raised.value.retry_after_s or 0) <= 61
     headers = dict(raised.value.headers)
     assert (headers["x-ratelimit-limit-requests"], headers["x-ratelimit-remaining-requests"]) == ("1", "0")
@@ -93,16 +93,16 @@ async def test_a_models_limit_holds_over_all_tenants(link: RedisLink) -> None:
     """`spec.limits` caps the model, whoever asks."""
     limits = limiter(link)
     capped = route(limits=requests(1))
-    await limits.reserve(ACME, capped, call())
+    await limits.reserve(limits.plan(ACME, capped, call()))
     with pytest.raises(RateLimited, match="The model `demo`'s limit of 1 requests"):
-        await limits.reserve(GLOBEX, capped, call())
-    await limits.reserve(GLOBEX, route("other"), call())
+        await limits.reserve(limits.plan(GLOBEX, capped, call()))
+    await limits.reserve(limits.plan(GLOBEX, route("other"), call()))
 
 
 async def test_the_smallest_limit_holds_and_is_the_one_told(link: RedisLink) -> None:
     """Of a tenant's and a model's limit the one with the least left is in the headers."""
     limits = limiter(link, acme=requests(100))
-    reservation = await limits.reserve(ACME, route(limits=requests(3)), call())
+    reservation = await limits.reserve(limits.plan(ACME, route(limits=requests(3)), call()))
     assert dict(reservation.headers())["x-ratelimit-limit-requests"] == "3"
     assert left(reservation, "requests") == 2
 
@@ -111,10 +111,10 @@ async def test_a_request_that_one_limit_refuses_is_charged_to_none(link: RedisLi
     """A refusal by the model's limit leaves the tenant's untouched."""
     limits = limiter(link, acme=requests(10))
     capped = route(limits=requests(1))
-    await limits.reserve(ACME, capped, call())
+    await limits.reserve(limits.plan(ACME, capped, call()))
     with pytest.raises(RateLimited):
-        await limits.reserve(ACME, capped, call())
-    assert left(await limits.reserve(ACME, route("other"), call()), "requests") == 8
+        await limits.reserve(limits.plan(ACME, capped, call()))
+    assert left(await limits.reserve(limits.plan(ACME, route("other"), call())), "requests") == 8
 
 
 async def test_tokens_are_reserved_before_they_are_used(link: RedisLink) -> None:
@@ -140,27 +140,27 @@ async def test_settling_leaves_what_was_used(
 ) -> None:
     """Too much reserved comes back, too little is charged, and what failed costs nothing."""
     limits = limiter(link, acme=tokens(1000))
-    reservation = await limits.reserve(ACME, route(), call(max_tokens=200))
+    reservation = await limits.reserve(limits.plan(ACME, route(), call(max_tokens=200)))
     assert left(reservation, "tokens") == 788
     await limits.settle(reservation, usage, outcome)
-    after = await limits.reserve(ACME, route(), call(max_tokens=1))
+    after = await limits.reserve(limits.plan(ACME, route(), call(max_tokens=1)))
     assert left(after, "tokens") == remaining - 13
 
 
 async def test_settling_twice_counts_once(link: RedisLink) -> None:
     """A reservation is given back once."""
     limits = limiter(link, acme=tokens(1000))
-    reservation = await limits.reserve(ACME, route(), call(max_tokens=200))
+    reservation = await limits.reserve(limits.plan(ACME, route(), call(max_tokens=200)))
     for _ in range(3):
         await limits.settle(reservation, None, Outcome.FAILED)
-    assert left(await limits.reserve(ACME, route(), call(max_tokens=1)), "tokens") == 987
+    assert left(await limits.reserve(limits.plan(ACME, route(), call(max_tokens=1))), "tokens") == 987
 
 
 async def test_a_failed_request_is_no_request_and_a_cached_one_is(link: RedisLink) -> None:
     """Our failures do not use up a client's requests; an answer from the cache does."""
     limits = limiter(link, acme=requests(10))
     for outcome, remaining in ((Outcome.FAILED, 9), (Outcome.CACHED, 9), (Outcome.COMPLETED, 8)):
-        reservation = await limits.reserve(ACME, route(), call())
+        reservation = await limits.reserve(limits.plan(ACME, route(), call()))
         assert left(reservation, "requests") == remaining
         await limits.settle(reservation, None, outcome)
 
@@ -171,9 +171,9 @@ async def test_a_small_limit_does_not_refuse_the_first_request_for_ever(
 ) -> None:
     """No request is charged more than the limit, so an idle tenant's first request always fits."""
     limits = limiter(link, acme=tokens(10))
-    await limits.reserve(ACME, route(), call(**fields))
+    await limits.reserve(limits.plan(ACME, route(), call(**fields)))
     with pytest.raises(RateLimited):
-        await limits.reserve(ACME, route(), call(**fields))
+        await limits.reserve(limits.plan(ACME, route(), call(**fields)))
 
 
 async def test_an_unstated_answer_reserves_a_part_of_a_small_limit(link: RedisLink) -> None:
@@ -184,38 +184,42 @@ async def test_an_unstated_answer_reserves_a_part_of_a_small_limit(link: RedisLi
 async def test_several_answers_reserve_several_times(link: RedisLink) -> None:
     """`n` answers may each be as long as stated."""
     limits = limiter(link, acme=tokens(1000))
-    assert left(await limits.reserve(ACME, route(), call(max_tokens=100, n=4)), "tokens") == 1000 - 12 - 400
+    assert (
+        left(await limits.reserve(limits.plan(ACME, route(), call(max_tokens=100, n=4))), "tokens") == 1000 - 12 - 400
+    )
 
 
 async def test_the_tokenizer_uses_no_tokens(link: RedisLink) -> None:
     """What generates nothing is not counted in tokens, and is a request."""
     limits = limiter(link, acme=Limits(requests_per_minute=5, tokens_per_minute=5))
-    reservation = await limits.reserve(ACME, route(), call("/tokenize", b'{"model": "demo", "prompt": "a"}'))
+    reservation = await limits.reserve(
+        limits.plan(ACME, route(), call("/tokenize", b'{"model": "demo", "prompt": "a"}'))
+    )
     assert [bucket.unit for bucket in reservation.buckets] == ["requests"]
 
 
 async def test_without_limits_redis_is_not_asked() -> None:
     """A tenant and a model without limits cost no round trip, and work without Redis."""
-    nowhere = lost_redis()
-    reservation = await limiter(nowhere).reserve(ACME, route(), call())
+    limits = limiter(lost_redis())
+    reservation = await limits.reserve(limits.plan(ACME, route(), call()))
     assert reservation.headers() == []
-    await limiter(nowhere).settle(reservation, Usage(1, 1), Outcome.COMPLETED)
+    await limits.settle(reservation, Usage(1, 1), Outcome.COMPLETED)
 
 
 async def test_a_reservation_that_nobody_settles_leaves_with_its_window(link: RedisLink) -> None:
     """A gateway that dies takes nothing from a tenant for longer than the window."""
     limits = limiter(link, window_s=1, acme=requests(1))
-    await limits.reserve(ACME, route(), call())
+    await limits.reserve(limits.plan(ACME, route(), call()))
     with pytest.raises(RateLimited) as raised:
-        await limits.reserve(ACME, route(), call())
+        await limits.reserve(limits.plan(ACME, route(), call()))
     await asyncio.sleep(raised.value.retry_after_s or 0)
-    await limits.reserve(ACME, route(), call())
+    await limits.reserve(limits.plan(ACME, route(), call()))
 
 
 async def test_an_idle_bucket_leaves_nothing_in_redis(redis: Redis, link: RedisLink) -> None:
     """Every key expires with its window."""
     limits = limiter(link, acme=Limits(requests_per_minute=5, tokens_per_minute=500))
-    reservation = await limits.reserve(ACME, route(), call(max_tokens=10))
+    reservation = await limits.reserve(limits.plan(ACME, route(), call(max_tokens=10)))
     await limits.settle(reservation, Usage(100, 100), Outcome.COMPLETED)
     keys = await redis.keys("*")
     assert sorted(keys) == [b"fairlead:limit:tenant:acme:requests", b"fairlead:limit:tenant:acme:tokens"]
@@ -229,7 +233,7 @@ async def test_a_clock_of_the_server_that_steps_back_refills_nothing(redis: Redi
     await redis.hset(key, mapping={"used": 5, "oldest": later, "newest": later, str(later): 5})
     limits = limiter(link, acme=requests(5))
     with pytest.raises(RateLimited) as raised:
-        await limits.reserve(ACME, route(), call())
+        await limits.reserve(limits.plan(ACME, route(), call()))
     assert 59 < (raised.value.retry_after_s or 0) <= 61
 
 
@@ -266,7 +270,7 @@ async def test_without_redis_the_closed_policy_refuses_and_says_so() -> None:
     """Limits that cannot be checked are not waved through."""
     limits = limiter(lost_redis(), acme=requests(5))
     with pytest.raises(LimiterUnavailable, match="Retry shortly"):
-        await limits.reserve(ACME, route(), call())
+        await limits.reserve(limits.plan(ACME, route(), call()))
 
 
 async def test_without_redis_the_local_policy_enforces_a_share_of_the_limit() -> None:
@@ -288,16 +292,16 @@ async def test_a_local_reservation_is_settled_locally() -> None:
     """Refunds work without Redis as well."""
     nowhere = lost_redis()
     limits = limiter(nowhere, when_lost=WhenRedisLost.LOCAL, acme=tokens(100))
-    reservation = await limits.reserve(ACME, route(), call(max_tokens=80))
+    reservation = await limits.reserve(limits.plan(ACME, route(), call(max_tokens=80)))
     assert reservation.local
     await limits.settle(reservation, Usage(5, 5), Outcome.COMPLETED)
-    assert left(await limits.reserve(ACME, route(), call(max_tokens=1)), "tokens") == 77
+    assert left(await limits.reserve(limits.plan(ACME, route(), call(max_tokens=1))), "tokens") == 77
 
 
 async def test_a_settlement_that_redis_misses_is_given_up(link: RedisLink) -> None:
     """What was reserved leaves with its window; the request is not disturbed."""
     limits = limiter(link, acme=tokens(100))
-    reservation = await limits.reserve(ACME, route(), call(max_tokens=50))
+    reservation = await limits.reserve(limits.plan(ACME, route(), call(max_tokens=50)))
     lost = limiter(lost_redis(), acme=tokens(100))
     await lost.settle(reservation, None, Outcome.FAILED)
     assert reservation.settled

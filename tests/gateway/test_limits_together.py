@@ -52,7 +52,7 @@ async def gateways(valkey: Path, redis: Redis) -> AsyncIterator[list[Limiter]]:
 async def one_request(limiter: Limiter, checker: LimitChecker, number: int, chance: random.Random) -> None:
     """Reserve, run for a few turns of the event loop, end in one of many ways, settle."""
     try:
-        reservation = await limiter.reserve(ACME, route(), ASKED)
+        reservation = await limiter.reserve(limiter.plan(ACME, route(), ASKED))
     except RateLimited:
         checker.refused += 1
         await asyncio.sleep(0)

@@ -54,7 +54,7 @@ class Load:
         while True:
             began_at = loop.time()
             try:
-                reservation = await limiter.reserve(who, route(), ASKED)
+                reservation = await limiter.reserve(limiter.plan(who, route(), ASKED))
             except LimiterUnavailable:
                 self.closed += 1
                 assert who is ACME, "the local policy does not refuse for want of Redis"

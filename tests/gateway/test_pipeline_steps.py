@@ -1,5 +1,6 @@
 """The order of the steps, without sockets: what each one may count on, and what happens when one fails."""
 
+import asyncio
 import json
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -9,8 +10,9 @@ import pytest
 from fairlead_contract.errors import RateLimited, Unavailable
 from fairlead_contract.routing import Route
 from fairlead_gateway.body_budget import BodyBudget
-from fairlead_gateway.cache import CachedAnswer
+from fairlead_gateway.cache import Asked, CachedAnswer
 from fairlead_gateway.endpoints import ENDPOINTS
+from fairlead_gateway.flights import Flights
 from fairlead_gateway.http_head import parse_head
 from fairlead_gateway.limits import Outcome, Reservation
 from fairlead_gateway.metrics import GatewayMetrics
@@ -19,6 +21,7 @@ from fairlead_gateway.pace import Pace
 from fairlead_gateway.pipeline import Pipeline, Services
 from fairlead_gateway.record import Record
 from fairlead_gateway.request import Body, Request
+from fairlead_gateway.resilience import Resilience
 from fairlead_gateway.tenant_salt import TenantSalts
 from fairlead_gateway.usage import Usage
 from tests.gateway.builders import authenticator, catalog, route, token
@@ -39,13 +42,18 @@ class Surroundings:
     kept: dict[str, CachedAnswer] = field(default_factory=dict)
     refuses: Exception | None = None
     fails: Exception | None = None
+    flights: Flights = field(default_factory=Flights)
     stream: tuple[bytes, ...] = (CHAT_STREAM,)
+    look_up: Asked = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
-    async def reserve(self, *_: object) -> Reservation:
+    def plan(self, *_: object) -> Reservation:
+        return Reservation(prompt_tokens=9)
+
+    async def reserve(self, planned: Reservation) -> Reservation:
         self.asked.append("reserve")
         if self.refuses is not None:
             raise self.refuses
-        return Reservation(prompt_tokens=9)
+        return planned
 
     async def settle(self, _: Reservation, usage: Usage | None, outcome: Outcome) -> None:
         self.asked.append("settle")
@@ -54,8 +62,12 @@ class Surroundings:
     def key(self, *_: object, **__: object) -> str:
         return "key"
 
-    async def get(self, key: str, _: object) -> CachedAnswer | None:
-        self.asked.append("get")
+    def ask(self, _: str) -> Asked:
+        self.asked.append("ask")
+        return self.look_up
+
+    async def get(self, key: str, _: object, asked: Asked) -> CachedAnswer | None:
+        assert asked is self.look_up
         return self.kept.get(key)
 
     async def put(self, key: str, _: object, __: Route, answer: CachedAnswer) -> None:
@@ -75,7 +87,9 @@ class Surroundings:
     def services(self) -> Services:
         here = cast("Any", self)
         observer = Observer(GatewayMetrics(), self.records.append)
-        return Services(authenticator(), catalog(route()), here, here, TenantSalts(b"s"), Pace(most=1), here, observer)
+        salts, pace = TenantSalts(b"s"), Pace(most=1)
+        resilience = Resilience(flights=self.flights)
+        return Services(authenticator(), catalog(route()), here, here, salts, pace, here, observer, resilience)
 
 
 async def run(around: Surroundings, *, credential: str | None = None, body: bytes | None = None) -> Collector:
@@ -94,11 +108,11 @@ async def run(around: Surroundings, *, credential: str | None = None, body: byte
 
 
 async def test_goes_in_order() -> None:
-    """A request is limited before the cache is asked, sent after it, settled at the end, and then kept."""
+    """The cache is asked together with the limits; the request is sent after that, settled at the end, then kept."""
     around = Surroundings()
     collector = await run(around)
     assert collector.body == CHAT_VISIBLE
-    assert around.asked == ["reserve", "get", "send", "settle", "put"]
+    assert around.asked == ["ask", "reserve", "send", "settle", "put"]
     assert around.settled == [(Usage(7, 3), Outcome.COMPLETED)]
     assert around.kept["key"].body == CHAT_VISIBLE
 
@@ -109,7 +123,7 @@ async def test_an_answer_from_the_cache_is_not_sent_for() -> None:
     await run(around)
     collector = await run(around)
     assert collector.body == CHAT_VISIBLE
-    assert around.asked[5:] == ["reserve", "get", "settle"]
+    assert around.asked[5:] == ["ask", "reserve", "settle"]
     assert around.settled[1] == (None, Outcome.CACHED)
     assert around.records[1].cache == "hit"
 
@@ -130,11 +144,14 @@ async def test_who_is_not_admitted_touches_nothing(case: str) -> None:
 
 
 async def test_who_is_limited_is_not_served() -> None:
-    """A request above a limit is neither looked up nor sent, and there is nothing to settle."""
+    """A request above a limit gets no kept answer and is not sent; it settles nothing, and others need not wait."""
     around = Surroundings(refuses=RateLimited("Too many.", retry_after_s=3))
+    around.kept["key"] = CachedAnswer("application/json", b"{}", 1, 1)
     collector = await run(around)
     assert collector.status == 429
-    assert around.asked == ["reserve"]
+    assert around.asked == ["ask", "reserve"]
+    assert around.look_up.cancelled()
+    assert len(around.flights) == 0
 
 
 @pytest.mark.parametrize("error", [Unavailable("gone"), UnicodeError("a bug")])
@@ -146,7 +163,7 @@ async def test_settles_whatever_happens(error: Exception) -> None:
     else:
         with pytest.raises(UnicodeError):
             await run(around)
-    assert around.asked == ["reserve", "get", "send", "settle"]
+    assert around.asked == ["ask", "reserve", "send", "settle"]
     assert around.settled == [(None, Outcome.FAILED)]
 
 

@@ -1,6 +1,7 @@
 """The link to a real Valkey: answers in order, deadlines, losses, and what is never mixed up."""
 
 import asyncio
+import gc
 import os
 import ssl
 import time
@@ -14,7 +15,7 @@ import uvloop
 from redis.asyncio import Redis
 
 from fairlead_gateway.redis_address import RedisAddress
-from fairlead_gateway.redis_link import RedisLink, RedisLost, Script
+from fairlead_gateway.redis_link import RedisLink, RedisLost, Script, drop
 
 STALL_MS = 300
 
@@ -55,6 +56,22 @@ async def test_cancelled_callers_never_mix_up_answers(link: RedisLink, redis: Re
         await asyncio.gather(caller, return_exceptions=True)
     answers = await asyncio.gather(*(link.run("GET", f"key-{number}") for number in range(100)))
     assert answers == [str(number).encode() for number in range(100)]
+
+
+async def test_an_answer_that_nobody_wants_is_dropped(link: RedisLink, caplog: pytest.LogCaptureFixture) -> None:
+    """Whether it has come, is on its way or was lost, others get theirs, and no log tells of it."""
+    come = link.ask("ECHO", 1)
+    await come
+    under_way = link.ask("ECHO", 2)
+    drop(come)
+    drop(under_way)
+    assert await link.run("ECHO", 3) == b"3"
+    lost = link.ask("ECHO", 4)
+    await link.aclose()
+    drop(lost)
+    del lost
+    gc.collect()
+    assert not caplog.records
 
 
 async def test_nobody_waits_longer_than_the_deadline(valkey: Path, redis: Redis) -> None:

@@ -52,7 +52,8 @@ async def following(gateway: Gateway, count: int) -> None:
     async with asyncio.timeout(PATIENCE_S):
         while len(gateway.runtime.edge.requests) < count:  # noqa: ASYNC110 - requests that arrive tell nobody
             await asyncio.sleep(0.01)
-        await gateway.runtime.services.cache.get("fairlead:cache:none", ACME)  # one round trip later
+        cache = gateway.runtime.services.cache
+        await cache.get("fairlead:cache:none", ACME, cache.ask("fairlead:cache:none"))  # one round trip later
 
 
 def ask(gateway: Gateway, count: int, document: Any = QUESTION, **options: Any) -> list[asyncio.Task[Answer]]:

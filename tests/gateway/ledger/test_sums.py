@@ -93,7 +93,7 @@ def test_a_cost_of_nothing_is_not_the_same_as_none() -> None:
 
 def test_a_record_waits_without_its_text() -> None:
     """No field of a record or an entry holds a prompt, an answer or an error's text."""
-    names = {*record().__slots__, *entry().__struct_fields__}
+    names = {*record().__struct_fields__, *entry().__struct_fields__}
     assert not {
         name for name in names if any(word in name for word in ("prompt", "body", "content", "message", "text"))
     }

@@ -12,14 +12,15 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl
 
 from fairlead_contract.errors import IdentityUnavailable, Unauthenticated
 from fairlead_contract.grants import Grants, narrowing
-from fairlead_contract.tenants import Limits
+from fairlead_contract.tenants import Limits, Tenant
 from fairlead_gateway.failed_attempts import FailedAttempts
-from fairlead_gateway.headers import Headers, values
+from fairlead_gateway.headers import Headers
 from fairlead_gateway.jwt_tokens import KeyMissing, TokenVerifier
 from fairlead_gateway.key_ring import KeyRing
 from fairlead_gateway.key_source import COOL_DOWN_S
@@ -41,6 +42,8 @@ QUERY_REFUSAL = (
 KEYS_REFUSAL = "The keys of your token's issuer cannot be fetched at the moment. Send the request again later."
 
 QUERY_CREDENTIALS = frozenset({"key", "api_key", "api-key", "apikey", "x-api-key", "token", "access_token"})
+
+_CREDENTIAL_HEADERS = frozenset({b"authorization", b"x-api-key"})
 
 MAX_CREDENTIAL_BYTES = 8192
 MAX_REMEMBERED = 10_000
@@ -73,7 +76,7 @@ class Authenticator:
         self._tenants = tenants
         self._clock = clock
         self._max_remembered = max_remembered
-        self._verified: OrderedDict[bytes, Claims] = OrderedDict()
+        self._verified: OrderedDict[bytes, _Verified] = OrderedDict()
         self._version = verifier.version
 
     async def authenticate(self, headers: Headers, query: bytes = b"", *, peer: str = "") -> Principal:
@@ -125,10 +128,11 @@ class Authenticator:
         record = self._keys.find(key, now=datetime.fromtimestamp(self._clock(), UTC))
         if record is None:
             return None
-        scopes = narrowing(record.scopes)
-        return self._principal(
-            record.tenant, record.name or record.id, scopes, key_id=record.id, key_limits=record.limits
-        )
+        declared = self._declared(record.tenant)
+        if declared is None:
+            return None
+        subject, scopes = record.name or record.id, narrowing(record.scopes)
+        return _principal(declared, record.tenant, subject, scopes, key_id=record.id, key_limits=record.limits)
 
     def _of_token(self, token: str) -> Principal | None:
         now = self._clock()
@@ -137,18 +141,29 @@ class Authenticator:
             self._verified.clear()
             self._version = version
         fingerprint = hashlib.sha256(token.encode("ascii")).digest()
-        claims = self._verified.get(fingerprint)
-        if claims is None or claims.expires_at <= now:
+        known = self._verified.get(fingerprint)
+        if known is None or known.claims.expires_at <= now:
             claims = self._verify(token, now)
             if claims is None:
                 self._verified.pop(fingerprint, None)
                 return None
-            self._verified[fingerprint] = claims
+            known = self._verified[fingerprint] = _Verified(claims)
             if len(self._verified) > self._max_remembered:
                 self._verified.popitem(last=False)
         else:
             self._verified.move_to_end(fingerprint)
-        return self._principal(claims.tenant, claims.subject, claims.scopes, is_admin=claims.is_admin)
+        return self._of_verified(known)
+
+    def _of_verified(self, known: "_Verified") -> Principal | None:
+        claims, declared = known.claims, self._declared(known.claims.tenant)
+        if declared is None:
+            return None
+        if known.principal is None or declared is not known.declared:
+            known.declared = declared
+            known.principal = _principal(
+                declared, claims.tenant, claims.subject, claims.scopes, is_admin=claims.is_admin
+            )
+        return known.principal
 
     def _verify(self, token: str, now: float) -> Claims | None:
         try:
@@ -157,36 +172,51 @@ class Authenticator:
             log.info("token refused: %s", error)
             return None
 
-    def _principal(
-        self,
-        tenant: str,
-        subject: str,
-        scopes: Grants | None,
-        *,
-        key_id: str | None = None,
-        key_limits: Limits = NO_LIMITS,
-        is_admin: bool = False,
-    ) -> Principal | None:
+    def _declared(self, tenant: str) -> Tenant | None:
         declared = self._tenants.find(tenant)
         if declared is None:
             log.info("tenant %s is not declared or is disabled", tenant)
-            return None
-        grants = (declared.grants,) if scopes is None else (declared.grants, scopes)
-        return Principal(
-            tenant, declared.plan, subject, key_id=key_id, key_limits=key_limits, grants=grants, is_admin=is_admin
-        )
+        return declared
+
+
+@dataclass(slots=True)
+class _Verified:
+    """A token that was verified.
+
+    Attributes:
+        declared: Its tenant as it was declared when the principal was made, which is made anew when that changes.
+    """
+
+    claims: Claims
+    declared: Tenant | None = None
+    principal: Principal | None = None
+
+
+def _principal(
+    declared: Tenant,
+    tenant: str,
+    subject: str,
+    scopes: Grants | None,
+    *,
+    key_id: str | None = None,
+    key_limits: Limits = NO_LIMITS,
+    is_admin: bool = False,
+) -> Principal:
+    grants = (declared.grants,) if scopes is None else (declared.grants, scopes)
+    return Principal(
+        tenant, declared.plan, subject, key_id=key_id, key_limits=key_limits, grants=grants, is_admin=is_admin
+    )
 
 
 def _credential(headers: Headers) -> str:
     """Return the one credential that the headers hold: a bearer token, or Anthropic's `x-api-key`."""
-    bearers = values(headers, b"authorization")
-    keys = values(headers, b"x-api-key")
-    if len(bearers) > 1 or len(keys) > 1:
+    given = [header for header in headers if header[0] in _CREDENTIAL_HEADERS]
+    if len(given) != len(dict(given)):
         raise Unauthenticated(REFUSAL)
-    found = {_bearer(value) for value in bearers} | {value.strip() for value in keys}
-    if len(found) != 1:
+    found = [_bearer(value) if name == b"authorization" else value.strip() for name, value in given]
+    if not found or found[0] != found[-1]:
         raise Unauthenticated(REFUSAL)
-    credential = found.pop()
+    credential = found[0]
     if not 0 < len(credential) <= MAX_CREDENTIAL_BYTES or not credential.isascii():
         raise Unauthenticated(REFUSAL)
     return credential.decode("ascii")

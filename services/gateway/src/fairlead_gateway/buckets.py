@@ -68,7 +68,11 @@ class Bucket:
         return self.charge(1)
 
     def charge(self, cost: int) -> Charge:
-        return Charge(self.key, self.limit, cost, self.kind.value)
+        return Charge(self.key, self.limit, cost, self._letter)
+
+    @cached_property
+    def _letter(self) -> str:
+        return self.kind.value
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,24 @@
 """The exact response cache: the same deterministic question of the same tenant, answered without the engine.
 
-An entry's key is an HMAC over everything that the answer depends on: the tenant, the model and its revision, the
-endpoint, and every field of the request by its exact bytes, except those that only name the caller. Streamed and whole
-answers are apart. Values carry their key and tenant, which are compared on reading: an answer that ended up under a
-foreign key, for whatever reason, is not given out. Only whole, successful answers are kept.
+An entry's key is a keyed hash (BLAKE2b, RFC 7693, which costs a third of an HMAC) of everything that the answer depends
+on: the tenant, the model and its revision, the endpoint, and every field of the request by its exact bytes, except
+those that only name the caller. Streamed and whole answers are apart. Values carry their key and tenant, which are
+compared on reading: an answer that ended up under a foreign key, for whatever reason, is not given out. Only whole,
+successful answers are kept.
 
 Asked for by a client with `Cache-Control`: `no-store` neither reads nor keeps, `no-cache` keeps but does not read
 (RFC 9111, section 5.2.1).
 """
 
+import asyncio
 import hashlib
-import hmac
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from importlib.resources import files
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -31,8 +35,16 @@ KEY_PREFIX = "fairlead:cache:"
 INDEX_KEY = f"{KEY_PREFIX}index"
 TOTAL_KEY = f"{KEY_PREFIX}bytes"
 
+Asked: TypeAlias = asyncio.Future[Any]
+"""A look-up that is under way: its asker goes on to `get`, or drops it."""
+
+_REPLACED_FIELDS = frozenset({"model", "cache_salt"})
+"""Fields in whose place something else counts."""
+
 CALLER_FIELDS = frozenset({"user", "safety_identifier", "prompt_cache_key", "metadata", "store"})
 """Fields that do not reach the answer; the Responses API repeats some of them, so there they count."""
+
+_IGNORED_FIELDS = CALLER_FIELDS | _REPLACED_FIELDS
 
 
 class CacheState(StrEnum):
@@ -80,6 +92,9 @@ class CacheRules:
     store: bool = True
 
 
+_ALL = CacheRules()
+
+
 @dataclass(frozen=True, slots=True)
 class CacheBounds:
     """How much the cache may hold.
@@ -121,21 +136,28 @@ class ResponseCache:
         """
         if not (route.cache_enabled and call.endpoint.cacheable and call.deterministic):
             return None
-        ignored = frozenset[str]() if call.endpoint.dialect is Dialect.RESPONSES else CALLER_FIELDS
-        mac = hmac.new(self._secret, digestmod=hashlib.sha256)
-        for part in (principal.tenant, route.identity, route.revision, call.endpoint.path):
-            _add(mac, part.encode())
-        for name in sorted(call.fields.keys() - ignored - {"model", "cache_salt"}):
-            _add(mac, name.encode())
-            _add(mac, call.fields[name])
+        ignored = _REPLACED_FIELDS if call.endpoint.dialect is Dialect.RESPONSES else _IGNORED_FIELDS
+        parts: list[bytes | memoryview] = [_texts(principal.tenant, route.identity, route.revision, call.endpoint.path)]
+        for name in sorted([name for name in call.fields if name not in ignored]):
+            value = call.fields[name]
+            parts += (_texts(name), _size(len(value)), value)
         if answer_bound is not None:
-            _add(mac, b"%d" % answer_bound)
-        return f"{KEY_PREFIX}{mac.hexdigest()}"
+            parts.append(_texts(str(answer_bound)))
+        return f"{KEY_PREFIX}{hashlib.blake2b(b''.join(parts), key=self._secret, digest_size=32).hexdigest()}"
 
-    async def get(self, key: str, principal: Principal) -> CachedAnswer | None:
-        """Return a kept answer, or None."""
+    def ask(self, key: str) -> Asked | None:
+        """Begin to look for a kept answer, so that other questions to Redis go out with it; None looks for none."""
         try:
-            content = await self._redis.run("GET", key)
+            return self._redis.ask("GET", key)
+        except RedisLost:
+            return None
+
+    async def get(self, key: str, principal: Principal, asked: Asked | None) -> CachedAnswer | None:
+        """Return the kept answer for which it was asked, or None."""
+        if asked is None:
+            return None
+        try:
+            content = await self._redis.answer(asked)
         except RedisLost:
             return None
         if not isinstance(content, bytes):
@@ -164,20 +186,23 @@ class ResponseCache:
 
 def cache_rules(headers: Headers) -> CacheRules:
     """Return what a request's `Cache-Control` asks for."""
-    asked = {
-        directive.strip().lower()
-        for value in values(headers, b"cache-control")
-        for directive in value.decode("latin-1").split(",")
-    }
+    told = values(headers, b"cache-control")
+    if not told:
+        return _ALL
+    asked = {directive.strip().lower() for value in told for directive in value.decode("latin-1").split(",")}
     if "no-store" in asked:
         return CacheRules(read=False, store=False)
     return CacheRules(read=not asked & {"no-cache", "max-age=0"})
 
 
-def _add(mac: hmac.HMAC, part: bytes | memoryview) -> None:
-    # The length goes first, so that no two lists of parts are the same bytes.
-    mac.update(len(part).to_bytes(8, "big"))
-    mac.update(part)
+_size = struct.Struct(">Q").pack
+"""The length of each part goes before it, so that no two lists of parts are the same bytes."""
+
+
+@lru_cache(maxsize=10_000)
+def _texts(*texts: str) -> bytes:
+    """Return texts as parts of a question's name."""
+    return b"".join([_size(len(text)) + text for text in map(str.encode, texts)])
 
 
 _PUT = Script(files("fairlead_gateway").joinpath("lua/cache_put.lua").read_text(encoding="utf-8"))

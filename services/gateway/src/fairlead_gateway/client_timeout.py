@@ -4,23 +4,26 @@ It is kept by this gateway alone: when it is over the connection upstream is clo
 """
 
 import math
+from collections.abc import Mapping
 from typing import Final
 
 from fairlead_contract.errors import InvalidValue
-from fairlead_gateway.headers import Headers, first
 
 TIMEOUT_HEADER: Final = "x-request-timeout-seconds"
 _TIMEOUT_HEADER: Final = TIMEOUT_HEADER.encode("ascii")
 _MAX_CHARS: Final = 20
 
 
-def client_timeout_s(headers: Headers) -> float | None:
+def client_timeout_s(firsts: Mapping[bytes, bytes]) -> float | None:
     """Return the seconds that a client gives its request, or None where it does not say.
+
+    Args:
+        firsts: The first value of each header, by its lower-case name.
 
     Raises:
         InvalidValue: It is no positive number.
     """
-    told = first(headers, _TIMEOUT_HEADER)
+    told = firsts.get(_TIMEOUT_HEADER)
     if told is None:
         return None
     try:

@@ -1,13 +1,12 @@
 """What came of delivering one answer."""
 
-from dataclasses import dataclass
+import msgspec
 
 from fairlead_gateway.limits import Outcome
 from fairlead_gateway.usage import Usage
 
 
-@dataclass(slots=True)
-class Delivery:
+class Delivery(msgspec.Struct):
     """An answer on its way to a client.
 
     Attributes:

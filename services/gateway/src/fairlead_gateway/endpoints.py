@@ -6,6 +6,7 @@ A path that is not in this table never reaches an engine; all of vLLM's administ
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cache
 from types import MappingProxyType
 
 from fairlead_contract.modeldeployment import Task
@@ -199,6 +200,7 @@ _TABLE = (
 ENDPOINTS: Mapping[str, Endpoint] = MappingProxyType({endpoint.path: endpoint for endpoint in _TABLE})
 
 
+@cache
 def paths_for(task: Task) -> tuple[str, ...]:
     """Return the paths on which models of a task answer."""
     return tuple(endpoint.path for endpoint in _TABLE if endpoint.upstream_path in ENGINE_PATHS[task])

@@ -47,16 +47,19 @@ class Flights:
         self._flights[key] = _Flight()
         return True
 
+    def landed(self, key: str) -> CachedAnswer | None:
+        """Return the answer of a question that is under way, where it is there already."""
+        flight = self._flights.get(key)
+        return None if flight is None else flight.answer
+
     async def follow(self, key: str, follower: Follower, timeout_s: float) -> CachedAnswer | None:
-        """Wait for the leader's answer; return None where the lead has passed to this follower.
+        """Wait for the leader's answer, which has not `landed`; return None where the lead has passed to this follower.
 
         Raises:
             Overloaded: Too many wait already.
             ClientLeft, TimeoutError, FairleadError: As `Waiter.wait`.
         """
         flight = self._flights[key]
-        if flight.answer is not None:
-            return flight.answer
         if len(flight.followers) >= self._most:
             raise Overloaded(
                 "Too many requests wait for the answer to this same question. Retry shortly.", retry_after_s=RETRY_S

@@ -9,7 +9,6 @@ from typing import Final
 
 from fairlead_contract.errors import MisdirectedRequest
 from fairlead_gateway.app import PUBLIC_PATHS
-from fairlead_gateway.headers import first
 from fairlead_gateway.request import Request
 
 _HOST: Final = b"host"
@@ -31,7 +30,7 @@ def check_host(request: Request, allowed: Collection[str]) -> None:
     """
     if not allowed or request.head.path in PUBLIC_PATHS:
         return
-    host = (first(request.head.headers, _HOST) or b"").decode("latin-1")
+    host = request.head.firsts.get(_HOST, b"").decode("latin-1")
     if host_name(host) not in allowed:
         raise MisdirectedRequest(
             f"This gateway does not answer as `{host[:80]}`. Use the address that its operator gave you; operators "

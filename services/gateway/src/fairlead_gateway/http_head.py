@@ -7,13 +7,14 @@ client of an LLM API speaks it.
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Final
 
 import httptools
+import msgspec
 
 from fairlead_contract.errors import FairleadError, HeadersTooLarge, InvalidRequest, MethodNotAllowed
-from fairlead_gateway.headers import Headers
+from fairlead_gateway.headers import Headers, values
 
 _BLANK: Final = b" \t"
 HEAD_END: Final = b"\r\n\r\n"
@@ -52,8 +53,7 @@ _ONCE: Final = frozenset(
 """Headers on which the gateway acts: given twice, nobody could say which one counts."""
 
 
-@dataclass(frozen=True, slots=True)
-class RequestHead:
+class RequestHead(msgspec.Struct, frozen=True):
     """What a request says before its body.
 
     Attributes:
@@ -61,6 +61,7 @@ class RequestHead:
         path: The target's path as sent: ASCII, percent-encoding untouched.
         query: What follows the question mark, without it.
         headers: Lower-case names and raw values, in order of arrival.
+        firsts: The first value of each header, by its lower-case name.
         body_length: Bytes of the body, or None where it comes in chunks.
         keep_alive: Whether the client wants the connection to live on.
         expects_continue: Whether the client waits for `100 Continue` before it sends the body.
@@ -70,6 +71,7 @@ class RequestHead:
     path: str
     query: bytes
     headers: Headers
+    firsts: Mapping[bytes, bytes]
     body_length: int | None
     keep_alive: bool
     expects_continue: bool
@@ -137,8 +139,10 @@ def _head(method: str, collector: _Collector) -> RequestHead:
     headers = collector.headers
     if len(headers) > MAX_HEADERS:
         raise HeadersTooLarge(f"The request has more than {MAX_HEADERS} headers; send fewer.")
-    known = _known(headers)
-    if _HOST.fullmatch(known.get(b"host", b"")) is None:
+    firsts = dict(reversed(headers))
+    if len(firsts) < len(headers):
+        _check_once(headers)
+    if _HOST.fullmatch(firsts.get(b"host", b"")) is None:
         raise InvalidRequest("The request needs exactly one valid Host header.")
     path, _, query = collector.target.partition(b"?")
     return RequestHead(
@@ -146,29 +150,30 @@ def _head(method: str, collector: _Collector) -> RequestHead:
         path=path.decode("ascii"),
         query=query,
         headers=headers,
-        body_length=_body_length(known),
-        keep_alive=not any(name == b"connection" and b"close" in value.lower() for name, value in headers),
-        expects_continue=_expects_continue(known),
+        firsts=firsts,
+        body_length=_body_length(firsts),
+        keep_alive=b"connection" not in firsts
+        or not any(b"close" in value.lower() for value in values(headers, b"connection")),
+        expects_continue=_expects_continue(firsts),
     )
 
 
-def _known(headers: Headers) -> dict[bytes, bytes]:
-    known: dict[bytes, bytes] = {}
-    for name, value in headers:
+def _check_once(headers: Headers) -> None:
+    found: set[bytes] = set()
+    for name, _ in headers:
         if name in _ONCE:
-            if name in known:
+            if name in found:
                 raise InvalidRequest(f"The header {name.decode()} is given twice; send it once.")
-            known[name] = value
-    return known
+            found.add(name)
 
 
-def _body_length(known: dict[bytes, bytes]) -> int | None:
+def _body_length(firsts: Mapping[bytes, bytes]) -> int | None:
     """Return the body's length in bytes, None for a chunked body.
 
     Raises:
         InvalidRequest: The framing is ambiguous or unknown, as in request smuggling.
     """
-    length, coding = known.get(b"content-length"), known.get(b"transfer-encoding")
+    length, coding = firsts.get(b"content-length"), firsts.get(b"transfer-encoding")
     if coding is not None:
         if length is not None:
             raise InvalidRequest("A request has either Content-Length or Transfer-Encoding, not both.")
@@ -182,8 +187,8 @@ def _body_length(known: dict[bytes, bytes]) -> int | None:
     return int(length)
 
 
-def _expects_continue(known: dict[bytes, bytes]) -> bool:
-    expectation = known.get(b"expect")
+def _expects_continue(firsts: Mapping[bytes, bytes]) -> bool:
+    expectation = firsts.get(b"expect")
     if expectation is None:
         return False
     if expectation.lower() != b"100-continue":

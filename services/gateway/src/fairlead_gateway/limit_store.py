@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib.resources import files
 from itertools import count
-from typing import Final
+from typing import Final, NamedTuple
+
+import msgspec
 
 from fairlead_gateway.buckets import KEY_PREFIX
 from fairlead_gateway.redis_link import RedisLink, Script
@@ -23,8 +24,7 @@ class QuotasUnknown(Exception):
     """Redis has lost what was used today, and the gateways are putting it back."""
 
 
-@dataclass(slots=True)
-class Settlement:
+class Settlement(msgspec.Struct):
     """What a reservation's end changes.
 
     Attributes:
@@ -39,13 +39,11 @@ class Settlement:
     unsure: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
-    """What a gateway last saw used of a day: when, in microseconds of the server's clock, how much, and which day."""
+class Sighting(NamedTuple):
+    """What a gateway last saw used of a day: when, in microseconds of the server's clock, and how much."""
 
     at_us: int
     used: int
-    day: int
 
 
 class LimitStore:
@@ -67,7 +65,8 @@ class LimitStore:
         self._open = f"{KEY_PREFIX}open:{self._gateway}"
         self._numbers = count(1)
         self._generation: bytes | None = None
-        self._seen: dict[str, Sighting] = {}
+        self._seen: dict[tuple[str, int], Sighting] = {}  # by bucket and day
+        self._today = 0
 
     def new_id(self) -> str:
         """Return an id that no other reservation has, of whatever gateway."""
@@ -90,9 +89,9 @@ class LimitStore:
         slot, allowed, micros = answer[:3]
         if allowed < 0:
             raise QuotasUnknown
-        states = tuple([BucketState(*answer[start : start + 3]) for start in range(3, len(answer), 3)])
+        states = tuple(map(BucketState, answer[3::3], answer[4::3], answer[5::3]))
         if hard:
-            self._see(charges, [state.used for state in states], slot, slot, micros)
+            self._see(charges, answer[3::3], slot, slot, micros)
         return Decision(slot, bool(allowed), states)
 
     async def settle(self, settlement: Settlement) -> int:
@@ -147,9 +146,10 @@ class LimitStore:
         arguments: list[str | int] = [self._restore_s, len(open_)]
         for id_, slot in open_.items():
             arguments += (id_, slot)
-        for seen in self._seen.values():
-            arguments += (seen.at_us, seen.used, (seen.day + 2) * DAY_S)
-        keys = [GENERATION, RESTORED, self._open, *self._seen]
+        keys = [GENERATION, RESTORED, self._open]
+        for (key, day), seen in self._seen.items():
+            keys.append(f"{key}:{day}")
+            arguments += (seen.at_us, seen.used, (day + 2) * DAY_S)
         before, self._generation = self._generation, await self._redis.run_script(_RESTORE, keys, arguments)
         return before is not None and before != self._generation
 
@@ -169,9 +169,10 @@ class LimitStore:
         day, today = slot // DAY_S, now_s // DAY_S
         for charge, amount in zip(charges, used, strict=False):
             if charge.kind == "d":
-                self._seen[f"{charge.key}:{day}"] = Sighting(now_s * 1_000_000 + micros, amount, day)
-        if len(self._seen) > 1 and next(iter(self._seen.values())).day < today - 1:
-            self._seen = {key: seen for key, seen in self._seen.items() if seen.day >= today - 1}
+                self._seen[charge.key, day] = Sighting(now_s * 1_000_000 + micros, amount)
+        if today != self._today:
+            self._today = today
+            self._seen = {name: seen for name, seen in self._seen.items() if name[1] >= today - 1}
 
 
 def _script(name: str) -> Script:

@@ -16,7 +16,7 @@ from enum import StrEnum
 
 from fairlead_contract.errors import LimiterUnavailable
 from fairlead_contract.routing import Route
-from fairlead_gateway.buckets import Bucket, BucketBook, BucketSet
+from fairlead_gateway.buckets import Bucket, BucketBook
 from fairlead_gateway.call import Call
 from fairlead_gateway.costs import Cost, unpriced
 from fairlead_gateway.estimate import answer_bound, most_used, prompt_tokens, tokens_of
@@ -81,17 +81,31 @@ class Limiter:
         self._open = OpenReservations()
         self.keeper = LimitKeeper(self._store, self._open, lambda: self._local.charged(self._now_ms()))
 
-    async def reserve(self, principal: Principal, route: Route, call: Call) -> Reservation:
-        """Charge a request to every limit that it falls under, or to none.
+    def plan(self, principal: Principal, route: Route, call: Call) -> Reservation:
+        """Return what a request would be charged; nothing is."""
+        limits = self._book.of(principal, route, counted=call.endpoint.counted, paid=call.endpoint.paid)
+        bound, most, model = None, NOTHING, route.identity
+        if limits.hard:
+            bound = answer_bound(call, limits.buckets, model, self._cost)
+            most = most_used(call, bound)
+            limits = limits if self._cost(model, most) else limits.free_of_cost
+        return Reservation(
+            limits.buckets,
+            tuple([self._charge(bucket, call, model, most) for bucket in limits.buckets]),
+            id=self._store.new_id() if limits.hard or limits.parallel else "",
+            hard=limits.hard,
+            model=model,
+            prompt_tokens=prompt_tokens(call),
+            answer_bound=bound if limits.hard and call.max_output_tokens is None else None,
+        )
+
+    async def reserve(self, reservation: Reservation) -> Reservation:
+        """Charge what was planned to every limit, or to none; return it as it was charged.
 
         Raises:
             RateLimited: A limit is reached; QuotaExhausted where it is a daily quota.
             LimiterUnavailable: Redis does not answer, and a daily quota or the policy `closed` is in force.
         """
-        limits = self._book.of(principal, route, counted=call.endpoint.counted, paid=call.endpoint.paid)
-        if not limits.buckets:
-            return Reservation(model=route.identity, prompt_tokens=prompt_tokens(call))
-        reservation = self._planned(limits, route.identity, call)
         if not reservation.buckets:
             return reservation
         try:
@@ -109,7 +123,7 @@ class Limiter:
             self._without_redis(reservation)
         if not reservation.decision.allowed:
             raise refusal(reservation.buckets, reservation.charges, reservation.decision)
-        self._granted(reservation, parallel=limits.parallel)
+        self._granted(reservation)
         return reservation
 
     async def settle(self, reservation: Reservation, usage: Usage | None, outcome: Outcome) -> None:
@@ -140,23 +154,6 @@ class Limiter:
         else:
             self._open.answered(settlement, done)
 
-    def _planned(self, limits: BucketSet, model: str, call: Call) -> Reservation:
-        bound, most = None, NOTHING
-        if limits.hard:
-            bound = answer_bound(call, limits.buckets, model, self._cost)
-            most = most_used(call, bound)
-            limits = limits if self._cost(model, most) else limits.free_of_cost
-        charges = tuple([self._charge(bucket, call, model, most) for bucket in limits.buckets])
-        return Reservation(
-            limits.buckets,
-            charges,
-            id=self._store.new_id() if limits.hard or limits.parallel else "",
-            hard=limits.hard,
-            model=model,
-            prompt_tokens=prompt_tokens(call),
-            answer_bound=bound if limits.hard and call.max_output_tokens is None else None,
-        )
-
     def _charge(self, bucket: Bucket, call: Call, model: str, most: Usage) -> Charge:
         if bucket.unit == "tokens":
             return bucket.charge(tokens_of(call, bucket.limit))
@@ -164,8 +161,8 @@ class Limiter:
             return bucket.charge(most.total_tokens)
         return bucket.charge(self._cost(model, most)) if bucket.unit == "cost-day" else bucket.one
 
-    def _granted(self, reservation: Reservation, *, parallel: bool) -> None:
-        if parallel or reservation.hard:
+    def _granted(self, reservation: Reservation) -> None:
+        if reservation.id:
             self._open.begin(reservation)
         if reservation.local:
             return
@@ -177,7 +174,7 @@ class Limiter:
     def _take_back(self, reservation: Reservation) -> None:
         """Undo a reservation that Redis may have made without our knowing."""
         if reservation.hard:
-            changes = tuple(charge._replace(cost=-charge.cost) for charge in reservation.charges)
+            changes = tuple(charge.but(-charge.cost) for charge in reservation.charges)
             self._open.to_settle(Settlement(reservation.id, 0, hard=True, changes=changes))
 
     def _without_redis(self, reservation: Reservation) -> None:

@@ -79,8 +79,10 @@ class CallMetrics:
         if usage is not None:
             self.input_tokens.inc(usage.prompt_tokens)
             self.output_tokens.inc(usage.completion_tokens)
-            self.cached_tokens.inc(usage.cached_tokens)
-            self.audio_seconds.inc(usage.audio_seconds)
+            if usage.cached_tokens:
+                self.cached_tokens.inc(usage.cached_tokens)
+            if usage.audio_seconds:
+                self.audio_seconds.inc(usage.audio_seconds)
         if cost is not None:
             model, _, tenant = self.labels
             self.cost.add(model, tenant, cost)

@@ -8,20 +8,29 @@ answered through `Reply`. Whatever goes wrong reaches the client as a FairleadEr
 reserved is settled in any case, after the client has its answer.
 """
 
-import asyncio
+import time
 from dataclasses import dataclass, field
+
+import msgspec
 
 from fairlead_contract.errors import FairleadError, InternalError, InvalidValue
 from fairlead_contract.routing import Route
 from fairlead_gateway.auth import Authenticator
-from fairlead_gateway.cache import CACHE_HEADER, CachedAnswer, CacheState, ResponseCache, cache_rules
+from fairlead_gateway.cache import (
+    CACHE_HEADER,
+    Asked,
+    CachedAnswer,
+    CacheRules,
+    CacheState,
+    ResponseCache,
+    cache_rules,
+)
 from fairlead_gateway.call import Call, parse, parse_form
 from fairlead_gateway.catalog import Catalog
 from fairlead_gateway.client_timeout import client_timeout_s
 from fairlead_gateway.delivery import Delivery
 from fairlead_gateway.endpoints import Endpoint, paths_for
 from fairlead_gateway.envelope import sse_error
-from fairlead_gateway.headers import first
 from fairlead_gateway.heartbeat import Heartbeat
 from fairlead_gateway.in_flight import InFlight
 from fairlead_gateway.limits import Limiter, Outcome, Reservation
@@ -35,7 +44,7 @@ from fairlead_gateway.resilience import Resilience
 from fairlead_gateway.retry_budget import Resend
 from fairlead_gateway.sender import Sender
 from fairlead_gateway.sending import deliver
-from fairlead_gateway.sharing import look_up, share, step_back
+from fairlead_gateway.sharing import look_ahead, look_up, share, step_back
 from fairlead_gateway.stream import EVENT_STREAM, STREAM_HEADERS
 from fairlead_gateway.tenant_salt import TenantSalts
 from fairlead_gateway.traces import Traces
@@ -64,12 +73,13 @@ class Services:
     media_domains: frozenset[str] = frozenset()
 
 
-@dataclass(slots=True)
-class Inference:
-    """A request that has been admitted, and what becomes of it.
+class Inference(msgspec.Struct):
+    """A request that is understood, and what becomes of it.
 
     Attributes:
+        cache_key: Its question's name in the cache, or None where its answer is not to be kept.
         leads: The question, by its name in the cache, for whose answer others may wait here; None where none do.
+        asked: The look-up in the cache, while it is under way.
         deadline_at: Event-loop time in seconds at which it must be over, where that is not simply the longest time.
         hurried: Whether the client set that time.
         heartbeat: Sends comments while a stream waits.
@@ -83,14 +93,16 @@ class Inference:
     call: Call
     route: Route
     reservation: Reservation
+    cache_rules: CacheRules
     cache_key: str | None = None
     tokens_per_event: int = 1
-    delivery: Delivery = field(default_factory=Delivery)
+    delivery: Delivery = msgspec.field(default_factory=Delivery)
     leads: str | None = None
+    asked: Asked | None = None
     deadline_at: float | None = None
     hurried: bool = False
     heartbeat: Heartbeat | None = None
-    resend: Resend = field(default_factory=Resend)
+    resend: Resend = msgspec.field(default_factory=Resend)
 
     def begin_waiting(self, services: Services) -> None:
         """Give a stream's client signs of life from now on."""
@@ -156,12 +168,13 @@ async def admit(endpoint: Endpoint, request: Request, reply: Reply, record: Reco
     elif request.trace_context is not None:  # engines record what the gateway records, which is nothing
         request.trace_context = request.trace_context.unsampled()
     permit(principal, endpoint.kind)
-    timeout_s = client_timeout_s(request.head.headers)
+    timeout_s = client_timeout_s(request.head.firsts)
     call, route = await understand(endpoint, request, principal, record, services)
-    reservation = await limit(principal, route, call, reply, services)
-    inference = Inference(request, reply, record, principal, call, route, reservation)
+    planned = services.limiter.plan(principal, route, call)
+    inference = Inference(request, reply, record, principal, call, route, planned, cache_rules(request.head.headers))
     if timeout_s is not None:
         inference.deadline_at, inference.hurried = request.received_at + timeout_s, True
+    await limit(inference, services)
     return inference
 
 
@@ -204,7 +217,7 @@ async def understand(
         ModelNotFound, ModelSuspended: There is no such model for this principal, or not now.
         InvalidValue: The model is there for other endpoints.
     """
-    content_type = first(request.head.headers, b"content-type")
+    content_type = request.head.firsts.get(b"content-type")
     body = await request.body.read()
     said = None if content_type is None else content_type.decode("latin-1")
     if endpoint.audio:
@@ -235,30 +248,37 @@ def check_task(endpoint: Endpoint, model: str, route: Route) -> None:
         )
 
 
-async def limit(principal: Principal, route: Route, call: Call, reply: Reply, services: Services) -> Reservation:
+async def limit(inference: Inference, services: Services) -> None:
     """Reserve what the request may use; every reply from here on tells the client what is left.
+
+    The cache is asked in the same breath: what it says counts for nothing before the limits allow the request.
 
     Raises:
         RateLimited: A limit is reached.
         LimiterUnavailable: Limits cannot be checked, and the policy is to refuse.
     """
-    reservation = await services.limiter.reserve(principal, route, call)
-    reply.add_headers(reservation.headers())
-    return reservation
+    if inference.cache_rules.store:
+        bound = inference.reservation.answer_bound
+        inference.cache_key = services.cache.key(
+            inference.principal, inference.route, inference.call, answer_bound=bound
+        )
+    look_ahead(inference, services)
+    try:
+        inference.reservation = await services.limiter.reserve(inference.reservation)
+    except BaseException:  # cancellation too: a lead must be passed on
+        step_back(inference, services)
+        raise
+    inference.reply.add_headers(inference.reservation.headers())
 
 
 async def replay(inference: Inference, services: Services) -> bool:
     """Answer with a kept or a shared answer, or with why there is none; return whether that is done."""
-    call, record = inference.call, inference.record
-    rules = cache_rules(inference.request.head.headers)
-    bound = inference.reservation.answer_bound
-    key = services.cache.key(inference.principal, inference.route, call, answer_bound=bound) if rules.store else None
+    key, record = inference.cache_key, inference.record
     if key is None:
         return False
-    inference.cache_key = key
     record.cache = CacheState.MISS
     try:
-        cached = await look_up(inference, services, key) if rules.read else None
+        cached = await look_up(inference, services, key) if inference.cache_rules.read else None
     except FairleadError as error:
         tell(inference, error)
         return True
@@ -340,4 +360,5 @@ def _send_cached(inference: Inference, cached: CachedAnswer) -> None:
 
 
 def _now() -> float:
-    return asyncio.get_running_loop().time()
+    """Return the event loop's time: its clock is the system's, which tells it without asking for the loop."""
+    return time.monotonic()

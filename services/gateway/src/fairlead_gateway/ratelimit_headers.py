@@ -4,10 +4,15 @@ Beyond OpenAI's `requests` and `tokens` there are `parallel` (which has no time)
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 from fairlead_gateway.buckets import KINDS, Bucket
 from fairlead_gateway.costs import money
 from fairlead_gateway.windows import BucketState, Charge
+
+_NAMES: Final = {
+    unit: (f"x-ratelimit-limit-{unit}", f"x-ratelimit-remaining-{unit}", f"x-ratelimit-reset-{unit}") for unit in KINDS
+}
 
 
 def ratelimit_headers(
@@ -24,10 +29,11 @@ def ratelimit_headers(
     for unit in least if len(least) == 1 else [unit for unit in KINDS if unit in least]:
         limit, left, reset_ms = least[unit]
         shown = money if unit == "cost-day" else str
-        headers.append((f"x-ratelimit-limit-{unit}", shown(limit)))
-        headers.append((f"x-ratelimit-remaining-{unit}", shown(max(left, 0))))
+        of_limit, of_remaining, of_reset = _NAMES[unit]
+        headers.append((of_limit, shown(limit)))
+        headers.append((of_remaining, shown(max(left, 0))))
         if unit != "parallel":
-            headers.append((f"x-ratelimit-reset-{unit}", duration(reset_ms)))
+            headers.append((of_reset, duration(reset_ms)))
     return headers
 
 
@@ -35,9 +41,10 @@ def duration(milliseconds: int) -> str:
     """Return a duration as OpenAI's headers write it: `12ms`, `1.5s`, `1m1s`, `3h0m0s`."""
     if milliseconds < 1000:  # noqa: PLR2004
         return f"{max(milliseconds, 0)}ms"
-    minutes, rest = divmod(milliseconds, 60_000)
-    seconds = f"{rest / 1000:.3f}".rstrip("0").rstrip(".")
+    seconds, rest = divmod(milliseconds, 1000)
+    minutes, seconds = divmod(seconds, 60)
+    fraction = f".{rest:03d}".rstrip("0") if rest else ""
     hours, minutes_of_hour = divmod(minutes, 60)
     if hours:
-        return f"{hours}h{minutes_of_hour}m{seconds}s"
-    return f"{minutes}m{seconds}s" if minutes else f"{seconds}s"
+        return f"{hours}h{minutes_of_hour}m{seconds}{fraction}s"
+    return f"{minutes}m{seconds}{fraction}s" if minutes else f"{seconds}{fraction}s"

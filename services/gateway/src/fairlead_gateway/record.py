@@ -1,8 +1,9 @@
 """What is known of one inference request when it is over: the one source of metrics, access log and ledger."""
 
 import time
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from fairlead_gateway.cache import CacheState
 from fairlead_gateway.limits import Outcome
@@ -13,8 +14,7 @@ CLIENT_LEFT: Final = 499
 """The status of a request whose client left before it was answered, as nginx's logs have it."""
 
 
-@dataclass(slots=True)
-class Record:
+class Record(msgspec.Struct):
     """One inference request; fields keep their defaults where a request ended before they were known.
 
     Attributes:
@@ -39,7 +39,7 @@ class Record:
 
     request_id: str
     path: str
-    at_s: float = field(default_factory=time.time)
+    at_s: float = msgspec.field(default_factory=time.time)
     tenant: str = ""
     key_id: str | None = None
     subject: str = ""

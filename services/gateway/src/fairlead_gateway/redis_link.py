@@ -46,6 +46,12 @@ class Script:
         return hashlib.sha1(self.source.encode()).hexdigest()  # noqa: S324 - Redis names scripts so
 
 
+def drop(asked: "asyncio.Future[Any]") -> None:
+    """Want the answer to a command no more, whatever it is."""
+    if not asked.cancel() and not asked.cancelled():
+        asked.exception()  # nobody is there to hear it, and that is no news for a log
+
+
 class RedisLink:
     """Runs commands under a deadline; connects by itself when there is something to ask.
 
@@ -79,7 +85,23 @@ class RedisLink:
         Raises:
             RedisLost: There was no answer in time, none a moment ago, or an error.
         """
-        return self._checked(await self._ask(command))
+        return await self.answer(self.ask(*command))
+
+    def ask(self, *command: Argument) -> "asyncio.Future[Any]":
+        """Send a command with all others of this turn of the event loop; its asker goes on to `answer`, or drops it.
+
+        Raises:
+            RedisPaused: There was no answer a moment ago.
+        """
+        return self._ask(command)
+
+    async def answer(self, asked: "asyncio.Future[Any]") -> Any:  # noqa: ANN401 - as above
+        """Return what a command that was sent has answered.
+
+        Raises:
+            RedisLost: As `run`.
+        """
+        return self._checked(await asked)
 
     async def run_script(self, script: Script, keys: Sequence[str], arguments: Sequence[Argument]) -> Any:  # noqa: ANN401
         """Run a script, which is sent whole only where Redis does not know it.
@@ -119,9 +141,12 @@ class RedisLink:
         except RedisLost:
             return False
 
+    @cached_property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        return asyncio.get_running_loop()
+
     def _ask(self, command: tuple[Argument, ...]) -> "asyncio.Future[Any]":
-        loop = asyncio.get_running_loop()
-        now = loop.time()
+        now = self._loop.time()
         if now < self._paused_until:
             raise RedisPaused("paused after a failure")
         wire = self._wire
@@ -143,23 +168,22 @@ class RedisLink:
             wire.fail(str(error) or type(error).__name__)
 
     def _look_at(self, due_at: float) -> None:
-        self._timer = asyncio.get_running_loop().call_at(due_at, self._look, due_at)
+        self._timer = self._loop.call_at(due_at, self._look, due_at)
 
     def _look(self, due_at: float) -> None:
         """Give up on what is overdue, but not before what has come was read: a late loop runs its timers first."""
-        loop = asyncio.get_running_loop()
-        if loop.time() > due_at + LATE_S:
-            self._timer = loop.call_later(LATE_S, self._give_up)
+        if self._loop.time() > due_at + LATE_S:
+            self._timer = self._loop.call_later(LATE_S, self._give_up)
         else:
             self._give_up()
 
     def _give_up(self) -> None:
         """Fail what is overdue; the timer runs only while there is something to wait for."""
         self._timer = None
-        loop, wire = asyncio.get_running_loop(), self._wire
+        wire = self._wire
         if wire is None or wire.closed:
             return
-        if wire.give_up(loop.time()):
+        if wire.give_up(self._loop.time()):
             self._lost("no answer in time")
         due_at = wire.next_due_at()
         if due_at is not None:
@@ -173,7 +197,7 @@ class RedisLink:
         return answer
 
     def _lost(self, _reason: str) -> None:
-        self._paused_until = asyncio.get_running_loop().time() + self._pause_s
+        self._paused_until = self._loop.time() + self._pause_s
         self._tell(answers=False)
 
     def _tell(self, *, answers: bool) -> None:

@@ -190,28 +190,28 @@ class Reply:
             raise RuntimeError("this reply has already been started")
         self.status = status
         self._closes = self._client.must_close()
-        lines = [f"{name}: {value}\r\n" for name, value in (*headers, *self._extra)]
-        lines.append(f"x-request-id: {self.request_id}\r\ndate: {self._client.http_date()}\r\n")
+        own = f"x-request-id: {self.request_id}\r\ndate: {self._client.http_date()}\r\n"
         if self.dialect == "anthropic":
-            lines.append(f"request-id: {self.request_id}\r\n")
+            own += f"request-id: {self.request_id}\r\n"
         if length is None and self._chunked:
-            lines.append("transfer-encoding: chunked\r\n")
+            own += "transfer-encoding: chunked\r\n"
         elif status not in _BODYLESS and length is not None:
-            lines.append(f"content-length: {length}\r\n")
+            own += f"content-length: {length}\r\n"
         if self._closes:
-            lines.append("connection: close\r\n")
-        return _encoded(status, lines, expected=len(headers) + len(self._extra))
+            own += "connection: close\r\n"
+        return f"{_STATUS_LINES[status]}{_lines(headers)}{_lines(self._extra)}{own}\r\n".encode("latin-1")
 
 
-def _encoded(status: int, lines: list[str], *, expected: int) -> bytes:
-    """Return the head's bytes; a line break inside a header would be a second header, or a second reply.
+def _lines(headers: Sequence[Header]) -> str:
+    """Return headers as lines; a line break inside one would be a second header, or a second reply.
 
     Raises:
         InternalError: A header's name or value holds a line break.
     """
-    if "".join(lines[:expected]).count("\n") != expected:
+    lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
+    if lines.count("\n") != len(headers):
         raise InternalError("A header of the reply holds a line break.")
-    return (_STATUS_LINES[status] + "".join(lines) + "\r\n").encode("latin-1")
+    return lines
 
 
 def _chunk(data: bytes) -> bytes:

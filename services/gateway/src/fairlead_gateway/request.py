@@ -1,14 +1,13 @@
 """One request as the lanes see it: its head, who sent it, and a body that can be asked for."""
 
 import asyncio
-import os
+import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from fairlead_contract.errors import FairleadError
 from fairlead_gateway.body_budget import BodyBudget
-from fairlead_gateway.headers import Headers, first
 from fairlead_gateway.http_body import body_decoder, too_large
 from fairlead_gateway.http_head import RequestHead
 from fairlead_gateway.trace_context import trace_context_of
@@ -148,14 +147,14 @@ class Request:
         self.body = body
         self.peer = peer
         self.received_at = received_at
-        self.request_id = request_id_of(head.headers)
-        self.trace_context = trace_context_of(head.headers)
+        self.request_id = request_id_of(head.firsts)
+        self.trace_context = trace_context_of(head.headers) if b"traceparent" in head.firsts else None
 
 
-def request_id_of(headers: Headers) -> str:
+def request_id_of(firsts: Mapping[bytes, bytes]) -> str:
     """Return the client's id for its request where it sent a well-formed one, else a new one."""
     for name in (b"x-request-id", b"x-client-request-id"):
-        given = _well_formed(first(headers, name), _REQUEST_ID)
+        given = _well_formed(firsts.get(name), _REQUEST_ID)
         if given is not None:
             return given
     return new_request_id()
@@ -163,7 +162,7 @@ def request_id_of(headers: Headers) -> str:
 
 def new_request_id() -> str:
     """Return a request id that no other request has."""
-    return f"req_{os.urandom(12).hex()}"
+    return f"req_{random.getrandbits(96):024x}"  # not a secret
 
 
 def _well_formed(value: bytes | None, pattern: re.Pattern[bytes]) -> str | None:

@@ -1,6 +1,6 @@
 """What a request has been charged, and what of it is given back when it ends."""
 
-from dataclasses import dataclass
+import msgspec
 
 from fairlead_gateway.buckets import Bucket, Kind
 from fairlead_gateway.costs import Cost
@@ -12,8 +12,7 @@ from fairlead_gateway.windows import Charge, Decision
 NOT_LIMITED = Decision(slot=0, allowed=True, states=())
 
 
-@dataclass(slots=True)
-class Reservation:
+class Reservation(msgspec.Struct):
     """What a request has been charged until it is settled.
 
     Attributes:
@@ -59,7 +58,7 @@ class Reservation:
             else:
                 actual = 0 if outcome is Outcome.FAILED and usage is None else charge.cost
             if actual != charge.cost:
-                found.append(charge._replace(cost=actual - charge.cost))
+                found.append(charge.but(actual - charge.cost))
         return tuple(found)
 
     def _soft_tokens(self, charge: Charge, usage: Usage | None, outcome: Outcome) -> int:

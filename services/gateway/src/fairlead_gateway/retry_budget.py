@@ -9,6 +9,8 @@ floor as in Finagle's RetryBudget.
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
 WINDOW_S: Final = 10
 
 
@@ -25,8 +27,7 @@ class RetryRules:
     floor: int = 10
 
 
-@dataclass(slots=True)
-class Resend:
+class Resend(msgspec.Struct):
     """The one time that a request may be sent again after an engine may have seen it: it may be what killed it."""
 
     left: bool = True

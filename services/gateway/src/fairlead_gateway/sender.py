@@ -87,7 +87,7 @@ class Sender:
         variable = b"%bcontent-type: %b\r\ncontent-length: %d\r\n%b: %b\r\n\r\n" % (
             trace,
             content_type.encode("ascii"),
-            sum(len(piece) for piece in body),
+            sum(map(len, body)),
             _REQUEST_ID,
             request.request_id.encode("ascii"),
         )

@@ -7,12 +7,21 @@ from fairlead_contract.errors import FairleadError, UpstreamTimeout
 from fairlead_gateway.cache import CachedAnswer, CacheState
 from fairlead_gateway.flights import Follower
 from fairlead_gateway.limits import Outcome
+from fairlead_gateway.redis_link import drop
 from fairlead_gateway.waiting import Waiter
 
 if TYPE_CHECKING:
     from fairlead_gateway.pipeline import Inference, Services
 
 RETRY_S = 1.0
+
+
+def look_ahead(inference: "Inference", services: "Services") -> None:
+    """Ask the cache where nobody else does; what is asked of Redis in the same turn goes out with it."""
+    key = inference.cache_key
+    if key is not None and inference.cache_rules.read and services.resilience.flights.lead(key):
+        inference.leads = key
+        inference.asked = services.cache.ask(key)
 
 
 async def look_up(inference: "Inference", services: "Services", key: str) -> CachedAnswer | None:
@@ -23,13 +32,15 @@ async def look_up(inference: "Inference", services: "Services", key: str) -> Cac
         ClientLeft: The client left while it waited.
     """
     flights = services.resilience.flights
-    if not flights.lead(key):
-        shared = await _follow(inference, services, key)
+    if inference.leads is None:
+        shared = None if flights.lead(key) else flights.landed(key) or await _follow(inference, services, key)
         if shared is not None:
             inference.record.cache = CacheState.SHARED
             return shared
-    inference.leads = key
-    cached = await services.cache.get(key, inference.principal)
+        inference.leads = key
+        inference.asked = services.cache.ask(key)
+    asked, inference.asked = inference.asked, None
+    cached = await services.cache.get(key, inference.principal, asked)
     inference.record.cache = CacheState.MISS if cached is None else CacheState.HIT
     if cached is not None:
         flights.land(key, cached)
@@ -50,7 +61,10 @@ def share(inference: "Inference", services: "Services", error: FairleadError | N
 
 
 def step_back(inference: "Inference", services: "Services") -> None:
-    """Give the lead up, if this request has it."""
+    """Give the lead up, if this request has it, and want nothing of the cache any more."""
+    asked, inference.asked = inference.asked, None
+    if asked is not None:
+        drop(asked)
     key, inference.leads = inference.leads, None
     if key is not None:
         services.resilience.flights.leave(key)

@@ -8,8 +8,7 @@ sent again stay within a budget, but for those to a proxy's successor, of which 
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from fairlead_contract.errors import Unavailable, UpstreamTimeout
 from fairlead_gateway.deadlines import Deadlines
@@ -20,8 +19,7 @@ REFUSED_RETRY_S: Final = 0.1
 """Pause before the one retry of a refused connection: a listener that restarts needs a moment."""
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(NamedTuple):
     """Where an upstream listens."""
 
     host: str

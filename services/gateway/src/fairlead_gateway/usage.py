@@ -4,15 +4,12 @@ Three forms are understood: OpenAI's (`prompt_tokens`, `completion_tokens`), the
 `input_tokens`, `output_tokens`; Anthropic counts cached input apart from the rest, OpenAI inside it).
 """
 
-from dataclasses import dataclass
-
 import msgspec
 
 from fairlead_gateway.endpoints import Dialect
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(msgspec.Struct, frozen=True):
     """What one request used.
 
     Attributes:

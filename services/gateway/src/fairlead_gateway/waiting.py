@@ -48,8 +48,11 @@ class Waiter(Generic[Value]):
             FairleadError: The gateway ended the wait, or `fail` did.
             TimeoutError: It took longer than `timeout_s`.
         """
-        async with asyncio.timeout(timeout_s):
+        timer = self._future.get_loop().call_later(timeout_s, self.fail, TimeoutError())
+        try:
             return await self._future
+        finally:
+            timer.cancel()
 
     def client_gone(self) -> None:
         self.fail(ClientLeft())

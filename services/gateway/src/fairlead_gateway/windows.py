@@ -28,6 +28,10 @@ class Charge(NamedTuple):
     cost: int
     kind: str = "w"
 
+    def but(self, cost: int) -> "Charge":
+        """Return the same charge of another cost."""
+        return Charge(self.key, self.limit, cost, self.kind)
+
 
 class BucketState(NamedTuple):
     """A bucket after a decision: what is used of it, and milliseconds until the cost fits and until it is empty."""

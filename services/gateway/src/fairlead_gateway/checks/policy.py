@@ -7,7 +7,7 @@ What clients and the engine know is generated (`data/request_fields.json`, by
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from types import MappingProxyType
 
@@ -66,14 +66,14 @@ REFUSED: Mapping[str, str] = MappingProxyType(
 """Refused wherever they are not null, with the reason that the client is told."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class KnownFields:
     """The fields of one endpoint: what the engine knows, and what only the vendors' clients send."""
 
     engine: frozenset[str]
     client_only: frozenset[str]
 
-    @property
+    @cached_property
     def names(self) -> frozenset[str]:
         """Every known field."""
         return self.engine | self.client_only

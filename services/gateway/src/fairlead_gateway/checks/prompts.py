@@ -44,21 +44,15 @@ def messages(roles: frozenset[str]) -> Rule:
         if len(value) > MAX_MESSAGES:
             refuse(name, f"must have at most {MAX_MESSAGES} entries, not {len(value)}")
         for index, message in enumerate(value):
-            path = f"{name}[{index}]"
             if not isinstance(message, dict):
-                refuse(path, f"must be an object with `role` and `content`, not {kind(message)}")
-            role = message.get("role")
+                refuse(f"{name}[{index}]", f"must be an object with `role` and `content`, not {kind(message)}")
+            role, content = message.get("role"), message.get("content")
             if not isinstance(role, str) or role not in roles:
-                refuse(f"{path}.role", f"must be one of {listed}")
-            _check_content(f"{path}.content", role, message.get("content"))
+                refuse(f"{name}[{index}].role", f"must be one of {listed}")
+            if not isinstance(content, str | list) and not (content is None and role in MAY_SAY_NOTHING):
+                refuse(f"{name}[{index}].content", f"must be a string or a list of parts, not {kind(content)}")
 
     return check
-
-
-def _check_content(path: str, role: str, content: object) -> None:
-    if isinstance(content, str | list) or (content is None and role in MAY_SAY_NOTHING):
-        return
-    refuse(path, f"must be a string or a list of parts, not {kind(content)}")
 
 
 def prompts(most: int) -> Rule:

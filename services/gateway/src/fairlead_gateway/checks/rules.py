@@ -44,6 +44,17 @@ def schema_of(rule: Rule | None) -> Schema:
     return rule.schema if isinstance(rule, DescribedRule) else {}
 
 
+def check_of(rule: Rule | None) -> Rule:
+    """Return what a rule checks, without its schema; where there is no rule, it lets anything through."""
+    if rule is None:
+        return _anything
+    return rule.check if isinstance(rule, DescribedRule) else rule
+
+
+def _anything(_name: str, _value: object) -> None:
+    """The engine alone checks it."""
+
+
 def refuse(name: str, problem: str) -> NoReturn:
     """Refuse a field's value.
 
