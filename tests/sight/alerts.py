@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 READY = 'fairlead_replica_phase{model="m", replica="a", phase="ready"}'
 STATUS = 'ray_serve_deployment_status{model="m"}'
+TARGET = 'ray_serve_autoscaling_target_replicas{model="m"}'
 SLOW = 'fairlead_request_ttft_seconds_bucket{model="m", streaming="true", le="5.0"}'
 STREAMS = 'fairlead_request_ttft_seconds_count{model="m", streaming="true"}'
 ANSWERED = 'fairlead_request_total{model="m", tenant="t", code="200"}'
@@ -71,6 +72,19 @@ MODELS = (
     ),
     Row("FairleadModelUnhealthy", "Serve is deploying it", {STATUS: "4x20"}, 15, 0),
     Row("FairleadReplicasDieAgainAndAgain", "four replicas were loaded and none is ready", loading(4), 10),
+    Row(
+        "FairleadReplicasDieAgainAndAgain",
+        "a model woke and went back to sleep four times",
+        loading(4) | {TARGET: "0 1 0 1 0 1 0 1 0x20"},
+        10,
+        0,
+    ),
+    Row(
+        "FairleadReplicasDieAgainAndAgain",
+        "four replicas were loaded and none is ready, though one is wanted all the time",
+        loading(4) | {TARGET: "1x20"},
+        10,
+    ),
     Row(
         "FairleadReplicasDieAgainAndAgain",
         "eight replicas were loaded and all are ready",
