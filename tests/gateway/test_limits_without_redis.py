@@ -24,6 +24,7 @@ from fairlead_gateway.redis_address import RedisAddress
 from fairlead_gateway.redis_link import RedisLink
 from fairlead_gateway.usage import Usage
 from tests.gateway.builders import ACME, GLOBEX, call, route, tenant_directory
+from tests.support.valkey import valkey_on
 
 DEADLINE_S = 0.1
 SLACK_S = 1.0
@@ -91,7 +92,7 @@ async def under_load() -> AsyncIterator[Load]:
     tenants = tenant_directory(acme=Limits(tokens_per_day=QUOTA), globex=Limits(requests_per_minute=PER_MINUTE))
     with TemporaryDirectory(prefix="fl-") as folder:
         socket = Path(folder) / "valkey.sock"
-        server = ValkeyServer(data_dir=Path(folder), unix_socket_path=socket)
+        server = valkey_on(socket)
         server.start()
         links = [RedisLink(RedisAddress(path=str(socket)), deadline_s=DEADLINE_S, pause_s=0.1) for _ in range(2)]
         limiters = [Limiter(link, tenants, when_lost=WhenRedisLost.LOCAL, gateways=2, restore_s=1) for link in links]

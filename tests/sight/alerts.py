@@ -81,8 +81,8 @@ MODELS = (
     ),
     Row(
         "FairleadReplicasDieAgainAndAgain",
-        "four replicas were loaded and none is ready, though one is wanted all the time",
-        loading(4) | {TARGET: "1x20"},
+        "eight replicas were loaded and none is ready, though nine of ten were wanted all the time",
+        loading(8) | {TARGET: "10x5 9x20"},
         10,
     ),
     Row(

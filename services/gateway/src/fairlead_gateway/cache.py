@@ -112,7 +112,7 @@ class ResponseCache:
     """Finds and keeps answers; without Redis it finds none and keeps none.
 
     Args:
-        secret: Keys the entries' names, so that whoever reads Redis cannot test for questions.
+        secret: Keys the entries' names, so that whoever reads Redis cannot test for questions; 64 bytes at most.
         on_foreign: Called when an entry was found that belongs to somebody else.
     """
 
@@ -137,16 +137,18 @@ class ResponseCache:
         if not (route.cache_enabled and call.endpoint.cacheable and call.deterministic):
             return None
         ignored = _REPLACED_FIELDS if call.endpoint.dialect is Dialect.RESPONSES else _IGNORED_FIELDS
-        parts: list[bytes | memoryview] = [_texts(principal.tenant, route.identity, route.revision, call.endpoint.path)]
+        asker = _texts(principal.tenant, route.identity, route.revision, call.endpoint.path)
+        mac = hashlib.blake2b(asker, key=self._secret, digest_size=32)
         for name in sorted([name for name in call.fields if name not in ignored]):
             value = call.fields[name]
-            parts += (_texts(name), _size(len(value)), value)
+            mac.update(_texts(name) + _size(len(value)))
+            mac.update(value)  # in place: a prompt may be large
         if answer_bound is not None:
-            parts.append(_texts(str(answer_bound)))
-        return f"{KEY_PREFIX}{hashlib.blake2b(b''.join(parts), key=self._secret, digest_size=32).hexdigest()}"
+            mac.update(_texts(str(answer_bound)))
+        return f"{KEY_PREFIX}{mac.hexdigest()}"
 
     def ask(self, key: str) -> Asked | None:
-        """Begin to look for a kept answer, so that other questions to Redis go out with it; None looks for none."""
+        """Begin to look for a kept answer, which may come while others are asked; None looks for none."""
         try:
             return self._redis.ask("GET", key)
         except RedisLost:

@@ -134,18 +134,18 @@ def rewrite(
         replaced["cache_salt"] = msgspec.json.encode(cache_salt)
     if answer_bound is not None and call.endpoint.output_fields:
         replaced[call.endpoint.output_fields[0]] = b"%d" % answer_bound
-    parts: list[bytes | memoryview] = []
+    parts: list[bytes | memoryview] = [b"{"]
     for name, value in {**call.fields, **replaced}.items():
         if name not in DROPPED or name in replaced:
-            parts += (_opening(name), value)
-    parts.append(b"}")
-    return b"{" + b"".join(parts)[1:]
+            parts += (_opening(name), value, b",")
+    parts[-1] = b"}"  # in the place of the last comma; `model` is always there
+    return b"".join(parts)
 
 
 @cache
 def _opening(name: str) -> bytes:
     """Return what stands before a field's value; a checked request has known names alone, so there are few."""
-    return b",%b:" % msgspec.json.encode(name)
+    return b"%b:" % msgspec.json.encode(name)
 
 
 def _check_content_type(content_type: str | None) -> None:

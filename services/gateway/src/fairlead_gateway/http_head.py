@@ -152,8 +152,7 @@ def _head(method: str, collector: _Collector) -> RequestHead:
         headers=headers,
         firsts=firsts,
         body_length=_body_length(firsts),
-        keep_alive=b"connection" not in firsts
-        or not any(b"close" in value.lower() for value in values(headers, b"connection")),
+        keep_alive=not any(b"close" in value.lower() for value in values(headers, b"connection")),
         expects_continue=_expects_continue(firsts),
     )
 

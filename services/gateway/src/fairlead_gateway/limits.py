@@ -100,7 +100,7 @@ class Limiter:
         )
 
     async def reserve(self, reservation: Reservation) -> Reservation:
-        """Charge what was planned to every limit, or to none; return it as it was charged.
+        """Charge what was planned to every limit, or to none; return the same reservation, which knows how that went.
 
         Raises:
             RateLimited: A limit is reached; QuotaExhausted where it is a daily quota.

@@ -251,7 +251,7 @@ def check_task(endpoint: Endpoint, model: str, route: Route) -> None:
 async def limit(inference: Inference, services: Services) -> None:
     """Reserve what the request may use; every reply from here on tells the client what is left.
 
-    The cache is asked in the same breath: what it says counts for nothing before the limits allow the request.
+    The cache is asked meanwhile: what it says counts for nothing before the limits allow the request.
 
     Raises:
         RateLimited: A limit is reached.
@@ -262,13 +262,13 @@ async def limit(inference: Inference, services: Services) -> None:
         inference.cache_key = services.cache.key(
             inference.principal, inference.route, inference.call, answer_bound=bound
         )
-    look_ahead(inference, services)
     try:
-        inference.reservation = await services.limiter.reserve(inference.reservation)
+        look_ahead(inference, services)
+        await services.limiter.reserve(inference.reservation)
+        inference.reply.add_headers(inference.reservation.headers())
     except BaseException:  # cancellation too: a lead must be passed on
         step_back(inference, services)
         raise
-    inference.reply.add_headers(inference.reservation.headers())
 
 
 async def replay(inference: Inference, services: Services) -> bool:
@@ -360,5 +360,5 @@ def _send_cached(inference: Inference, cached: CachedAnswer) -> None:
 
 
 def _now() -> float:
-    """Return the event loop's time: its clock is the system's, which tells it without asking for the loop."""
+    """Return the time now by the clock of the event loop, whose own time is that of its last turn."""
     return time.monotonic()

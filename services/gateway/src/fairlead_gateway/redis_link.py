@@ -93,7 +93,15 @@ class RedisLink:
         Raises:
             RedisPaused: There was no answer a moment ago.
         """
-        return self._ask(command)
+        now = self._loop.time()
+        if now < self._paused_until:
+            raise RedisPaused("paused after a failure")
+        wire = self._wire
+        if wire is None or wire.closed:
+            wire = self._wire = self._open()
+        if self._timer is None:
+            self._look_at(now + self._deadline_s)
+        return wire.send(command, due_at=now + self._deadline_s)
 
     async def answer(self, asked: "asyncio.Future[Any]") -> Any:  # noqa: ANN401 - as above
         """Return what a command that was sent has answered.
@@ -110,9 +118,9 @@ class RedisLink:
             RedisLost: As `run`.
         """
         tail = (len(keys), *keys, *arguments)
-        answer = await self._ask(("EVALSHA", script.sha, *tail))
+        answer = await self.ask("EVALSHA", script.sha, *tail)
         if isinstance(answer, hiredis.ReplyError) and str(answer).startswith("NOSCRIPT"):
-            answer = await self._ask(("EVAL", script.source, *tail))
+            answer = await self.ask("EVAL", script.source, *tail)
         return self._checked(answer)
 
     async def reach(self, within_s: float) -> bool:
@@ -144,17 +152,6 @@ class RedisLink:
     @cached_property
     def _loop(self) -> asyncio.AbstractEventLoop:
         return asyncio.get_running_loop()
-
-    def _ask(self, command: tuple[Argument, ...]) -> "asyncio.Future[Any]":
-        now = self._loop.time()
-        if now < self._paused_until:
-            raise RedisPaused("paused after a failure")
-        wire = self._wire
-        if wire is None or wire.closed:
-            wire = self._wire = self._open()
-        if self._timer is None:
-            self._look_at(now + self._deadline_s)
-        return wire.send(command, due_at=now + self._deadline_s)
 
     def _open(self) -> "_Wire":
         wire = _Wire(self._address.greeting, self._lost)

@@ -86,6 +86,11 @@ class Relay:
         """Why the client has got nothing yet, where that is so."""
         return self._reader.error if self._reader is not None else self._error
 
+    def take_error(self) -> FairleadError | None:
+        """Return `error` and forget it: its traceback leads back to this relay, and to the request's body."""
+        error, self._error = self.error, None
+        return error
+
     def broken(self, error: FairleadError) -> None:
         """Take note that the upstream failed."""
         if self._reader is not None:

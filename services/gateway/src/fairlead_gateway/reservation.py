@@ -13,7 +13,7 @@ NOT_LIMITED = Decision(slot=0, allowed=True, states=())
 
 
 class Reservation(msgspec.Struct):
-    """What a request has been charged until it is settled.
+    """What a request is to be charged; once it is reserved, what it has been charged until it is settled.
 
     Attributes:
         id: Names it in Redis, "" where it holds nothing that needs a name.

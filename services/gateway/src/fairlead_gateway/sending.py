@@ -110,13 +110,17 @@ async def _attempt(inference: "Inference", services: "Services") -> FairleadErro
         if inference.hurried and isinstance(error, UpstreamTimeout):
             delivery.outcome = Outcome.ABORTED  # the client's own deadline: what was worked on is charged
     finally:
-        failure = relay.error
         if attempt is not None:
-            attempt.end(relay.status, "" if failure is None else failure.code, delivery)
-        waits = failure is not None and held(failure) and _holding(inference, services) is not None
-        code = "" if failure is None or waits else failure.code
+            attempt.end(relay.status, "" if relay.error is None else relay.error.code, delivery)
+        code = _blamed(relay.error, inference, services)
         door.leave(how, verdict(delivery, code, hurried=inference.hurried), loop.time())
-    return relay.error
+    return relay.take_error()
+
+
+def _blamed(error: FairleadError | None, inference: "Inference", services: "Services") -> str:
+    """Return the code of the error that speaks against the model; "" where there is none, or it is waited out."""
+    is_awaited = error is not None and held(error) and _holding(inference, services) is not None
+    return "" if error is None or is_awaited else error.code
 
 
 async def _hold(

@@ -17,7 +17,7 @@ RETRY_S = 1.0
 
 
 def look_ahead(inference: "Inference", services: "Services") -> None:
-    """Ask the cache where nobody else does; what is asked of Redis in the same turn goes out with it."""
+    """Ask the cache where nobody else does, so that its answer comes while the limits are asked."""
     key = inference.cache_key
     if key is not None and inference.cache_rules.read and services.resilience.flights.lead(key):
         inference.leads = key
@@ -33,10 +33,11 @@ async def look_up(inference: "Inference", services: "Services", key: str) -> Cac
     """
     flights = services.resilience.flights
     if inference.leads is None:
-        shared = None if flights.lead(key) else flights.landed(key) or await _follow(inference, services, key)
-        if shared is not None:
-            inference.record.cache = CacheState.SHARED
-            return shared
+        if not flights.lead(key):
+            shared = flights.landed(key) or await _follow(inference, services, key)
+            if shared is not None:
+                inference.record.cache = CacheState.SHARED
+                return shared
         inference.leads = key
         inference.asked = services.cache.ask(key)
     asked, inference.asked = inference.asked, None

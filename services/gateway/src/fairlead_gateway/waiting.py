@@ -19,7 +19,7 @@ class Waiter(Generic[Value]):
     __slots__ = ("_future",)
 
     def __init__(self, reply: Reply) -> None:
-        self._future: asyncio.Future[Value] = asyncio.get_running_loop().create_future()
+        self._future: asyncio.Future[Value] | None = asyncio.get_running_loop().create_future()
         reply.listener = self
         if reply.gone:
             self.client_gone()
@@ -27,32 +27,38 @@ class Waiter(Generic[Value]):
     @property
     def done(self) -> bool:
         """Whether the wait is over, however it ended."""
-        return self._future.done()
+        return self._future is None or self._future.done()
 
     def resolve(self, value: Value) -> None:
         """End the wait with what was waited for."""
-        if not self._future.done():
+        if self._future is not None and not self._future.done():
             self._future.set_result(value)
 
     def fail(self, error: Exception) -> None:
         """End the wait with an error."""
-        if not self._future.done():
+        if self._future is not None and not self._future.done():
             self._future.set_exception(error)
             self._future.exception()  # nobody may be there to hear it, and that is no news for a log
 
     async def wait(self, timeout_s: float) -> Value:
-        """Wait for `resolve`.
+        """Wait for `resolve`, once.
 
         Raises:
             ClientLeft: The client left.
             FairleadError: The gateway ended the wait, or `fail` did.
             TimeoutError: It took longer than `timeout_s`.
         """
-        timer = self._future.get_loop().call_later(timeout_s, self.fail, TimeoutError())
+        future = self._future
+        if future is None:
+            raise RuntimeError("a waiter waits once")
+        timer = future.get_loop().call_later(timeout_s, self.fail, TimeoutError())
         try:
-            return await self._future
+            return await future
         finally:
             timer.cancel()
+            # Its error's traceback leads here: kept, the two would hold the request's body until cycles are looked for.
+            self._future = None
+            del future
 
     def client_gone(self) -> None:
         self.fail(ClientLeft())
