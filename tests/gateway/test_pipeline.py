@@ -172,20 +172,13 @@ async def test_answers_the_same_question_from_the_cache(gateway: Gateway, upstre
         for _ in range(2):
             await wire.post(CHAT_PATH, json.dumps(question).encode(), token=gateway.token())
             answers.append(await wire.answer())
-            await settled(gateway)
+            await gateway.settled()
     assert [answer.headers["x-fairlead-cache"] for answer in answers] == ["miss", "hit"]
     assert answers[0].body == answers[1].body
     assert answers[0].headers["content-type"] == answers[1].headers["content-type"]
     assert len(upstream.seen) == 1
     other = await gateway.ask(CHAT_PATH, question, tenant="globex")
     assert (other.headers["x-fairlead-cache"], len(upstream.seen)) == ("miss", 2)
-
-
-async def settled(gateway: Gateway) -> None:
-    """Wait until what follows an answer has been done."""
-    async with asyncio.timeout(5):
-        while gateway.runtime.edge.requests:
-            await asyncio.wait(gateway.runtime.edge.requests)
 
 
 @pytest.mark.parametrize(
@@ -201,7 +194,7 @@ async def test_keeps_no_broken_answer(gateway: Gateway, upstream: Upstream, piec
         answer = await gateway.ask(CHAT_PATH, question)
         assert b'"engine_died"' in answer.body
         assert DONE not in answer.body
-        await settled(gateway)
+        await gateway.settled()
     assert len(upstream.seen) == 2
 
 
@@ -252,7 +245,7 @@ async def test_a_daily_quota_bounds_the_answer_and_is_told(gateway: Gateway, red
     assert upstream.seen[0].json["max_completion_tokens"] == 100
     refused = await gateway.ask(CHAT_PATH, chat(max_tokens=1000), tenant="daily")
     assert (refused.status, refused.json["error"]["code"]) == (429, "insufficient_quota")
-    await settled(gateway)
+    await gateway.settled()
     told = gateway.runtime.metrics.render().decode()
     assert 'fairlead_ratelimit_rejected_total{scope="tenant",unit="tokens-day"} 1.0' in told
 
@@ -290,7 +283,7 @@ async def test_counts_what_it_did(gateway: Gateway, upstream: Upstream) -> None:
     """Metrics tell requests, tokens and what runs now."""
     await gateway.ask(CHAT_PATH, chat())
     await gateway.ask(CHAT_PATH, chat(model="other"))
-    await settled(gateway)
+    await gateway.settled()
     told = gateway.runtime.metrics.render().decode()
     labels = 'code="200",model="demo",route="/v1/chat/completions",tenant="acme"'
     assert f"fairlead_request_total{{{labels}}} 1.0" in told
@@ -315,7 +308,7 @@ async def test_counts_who_left_before_an_answer(gateway: Gateway, upstream: Upst
         await wire.post(CHAT_PATH, json.dumps(chat()).encode(), token=gateway.token())
         await asyncio.wait_for(upstream.arrived.wait(), 5)
     await upstream.has_at_most(0)
-    await settled(gateway)
+    await gateway.settled()
     assert 'code="499",model="demo"' in gateway.runtime.metrics.render().decode()
 
 

@@ -109,4 +109,5 @@ def greedy(platform: Platform, question: str, *, token: str | None = None, **fie
 
 
 def is_hit(answer: httpx2.Response) -> bool:
-    return answer.headers.get(CACHE_HEADER) == "hit"
+    """Return whether an answer is one that was there; until it is kept, who asks the same shares the first one's."""
+    return answer.headers.get(CACHE_HEADER) in {"hit", "shared"}

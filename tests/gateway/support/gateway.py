@@ -1,5 +1,6 @@
 """A whole gateway inside a test: real sockets, real files, a real Valkey; upstreams are scripted."""
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -16,6 +17,7 @@ from fairlead_gateway.settings import GatewaySettings
 from tests.gateway.builders import KEY, PEPPER, route, token
 from tests.gateway.support.wire import Answer, Wire, connected
 
+SETTLED_S = 30
 HOP_KEY = b"h" * 32
 TENANTS = """
 plans:
@@ -54,6 +56,12 @@ class Gateway:
         async with connected(self.port) as wire:
             await wire.post(path, json.dumps(document).encode(), token=self.token(tenant), headers=headers)
             return await wire.answer()
+
+    async def settled(self) -> None:
+        """Wait until what follows the answers has been done."""
+        async with asyncio.timeout(SETTLED_S):
+            while self.runtime.edge.requests:
+                await asyncio.wait(self.runtime.edge.requests)
 
 
 async def is_ready(gateway: Gateway) -> bool:
