@@ -12,14 +12,19 @@ from tests.operator.support.gateway import Gateway, running_gateway
 from tests.operator.support.world import World, new_world
 
 
+LEFT_BY_KOPF = ("<function _SelectorTransport.__del__", "<socket.socket fd=")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let kopf leave the connections of its watches to the garbage collector when it stops."""
-    mark = pytest.mark.filterwarnings(
-        "ignore:Exception ignored in. <function _SelectorTransport.__del__:pytest.PytestUnraisableExceptionWarning"
-    )
+    marks = [
+        pytest.mark.filterwarnings(f"ignore:Exception ignored in. {left}:pytest.PytestUnraisableExceptionWarning")
+        for left in LEFT_BY_KOPF
+    ]
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker(mark)
+            for mark in marks:
+                item.add_marker(mark)
 
 
 @pytest.fixture(scope="session")
