@@ -1,5 +1,6 @@
 """One control plane for all tests of this folder, which knows ModelDeployments and RayServices."""
 
+import gc
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -10,7 +11,6 @@ from tests.cluster.model_deployments import ModelDeployments
 from tests.cluster.ray_services import define_ray_services
 from tests.operator.support.gateway import Gateway, running_gateway
 from tests.operator.support.world import World, new_world
-
 
 LEFT_BY_KOPF = ("<function _SelectorTransport.__del__", "<socket.socket fd=")
 
@@ -25,6 +25,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.path.is_relative_to(Path(__file__).parent):
             for mark in marks:
                 item.add_marker(mark)
+
+
+@pytest.fixture(scope="package", autouse=True)
+def collected() -> Iterator[None]:
+    """Nothing that kopf has left is for the tests of other folders to stumble upon."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="session")
