@@ -46,21 +46,14 @@ COLLECTED_S = 90
 
 
 @pytest.fixture(scope="module")
-def collecting_control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    """A running control plane on which deletions have their consequences."""
+def shared_control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """In the place of the usual one, a control plane on which deletions have their consequences."""
     with running_control_plane(tmp_path_factory.mktemp("collecting")) as running:
         with running.client() as client:
             ModelDeployments(client).define()
             define_ray_services(client)
         with running_controller_manager(running):
             yield running
-
-
-@pytest.fixture
-def control_plane(collecting_control_plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> ControlPlane:
-    """That control plane, where an operator looks for its own."""
-    monkeypatch.setenv("KUBECONFIG", str(collecting_control_plane.kubeconfig))
-    return collecting_control_plane
 
 
 def given(world: World, gateway: Gateway) -> Surroundings:
