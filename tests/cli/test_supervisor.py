@@ -47,7 +47,14 @@ def supervisor(home: Home) -> Iterator[subprocess.Popen[bytes]]:
     """A supervisor of two services, each of which has a child in a session of its own, without the mark."""
     environment = {**os.environ, MARK_VARIABLE: str(home.root)}
     process = subprocess.Popen([sys.executable, "-c", SUPERVISOR], env=environment, start_new_session=True)
+
+    def are_told() -> bool:
+        # A process is there before the state tells of it.
+        told = read_platform(home)
+        return told is not None and [service.is_running for service in told.services.values()] == [True, True]
+
     eventually(lambda: len(platform_processes(home.root)) == 5, within_s=30, what="two services with a child each")
+    eventually(are_told, within_s=30, what="the state tells of both services")
     yield process
     process.kill()
     process.wait()
