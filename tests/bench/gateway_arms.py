@@ -23,6 +23,9 @@ from tests.gateway.support.gateway import fresh_token, gateway_files
 from tests.support.ports import free_port
 from tests.support.valkey import valkey_on
 
+LITELLM = "litellm[proxy]==1.108.7"
+VLLM_ROUTER = "vllm-router==0.1.17"
+
 ENVIRONMENTS = Path("build/bench/environments")
 UV = Path(".uv/bin/uv")
 _TENANTS = """
@@ -115,7 +118,7 @@ def _litellm(
     # Without a mode, every request would be looked up in the cache; ours looks only for deterministic ones.
     cache = {"cache": True, "cache_params": {"type": "local", "mode": "default_off"}}
     config.write_text(yaml.safe_dump({"model_list": models, "litellm_settings": {"set_verbose": False, **cache}}))
-    command: list[str | Path] = [environment("litellm", "litellm[proxy]") / "litellm", "--config", config]
+    command: list[str | Path] = [environment("litellm", LITELLM) / "litellm", "--config", config]
     command += ["--port", str(port)]
     command += ["--host", "127.0.0.1", "--num_workers", "1", *options]
     settings = {"LITELLM_MASTER_KEY": key, "LITELLM_LOG": "ERROR", "LITELLM_TELEMETRY": "False"}
@@ -133,7 +136,7 @@ def _litellm(
 @contextmanager
 def vllm_router(folder: Path, upstreams: Upstreams) -> Iterator[Arm]:
     """Run the vLLM project's router, written in Rust, one for each upstream; it has no tenants, limits or cache."""
-    binary = environment("vllm-router", "vllm-router") / "vllm-router"
+    binary = environment("vllm-router", VLLM_ROUTER) / "vllm-router"
     with (
         _router(binary, folder, upstreams.answering) as (answering, one),
         _router(binary, folder, upstreams.streaming) as (streaming, other),
@@ -165,9 +168,10 @@ def redis(folder: Path) -> Iterator[tuple[Path, psutil.Process]]:
 
 
 def environment(name: str, requirement: str) -> Path:
-    """Return the folder of a peer's programs; the peer is installed when it is asked for first."""
+    """Return the folder of a peer's programs; the peer is installed where this very one is not there yet."""
     folder = ENVIRONMENTS / name
-    if not (folder / "installed.json").exists():
+    installed = folder / "peer.json"
+    if not installed.exists() or json.loads(installed.read_text())["requirement"] != requirement:
         print(f"installing {requirement} into {folder}", flush=True)
         subprocess.run([UV, "venv", "--quiet", "--clear", "--python", sys.executable, folder], check=True)
         python = folder / "bin" / "python"
@@ -175,14 +179,14 @@ def environment(name: str, requirement: str) -> Path:
         listed = subprocess.run(
             [UV, "pip", "list", "--quiet", "--format", "json", "--python", python], check=True, capture_output=True
         )
-        (folder / "installed.json").write_text(json.dumps(json.loads(listed.stdout)))
+        installed.write_text(json.dumps({"requirement": requirement, "packages": json.loads(listed.stdout)}))
     return (folder / "bin").absolute()
 
 
 def version(name: str) -> str:
     """Return the installed version of a peer."""
-    installed = json.loads((ENVIRONMENTS / name / "installed.json").read_text())
-    return next(str(package["version"]) for package in installed if package["name"] == name)
+    packages = json.loads((ENVIRONMENTS / name / "peer.json").read_text())["packages"]
+    return next(str(package["version"]) for package in packages if package["name"] == name)
 
 
 def is_available() -> bool:

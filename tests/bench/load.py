@@ -17,6 +17,23 @@ _LENGTH_STRIDE = 37  # has no factor in common with the lengths, so that all of 
 _BUFFER_BYTES = 1 << 16
 
 
+@dataclass(slots=True)
+class _Connection:
+    """A kept connection.
+
+    Attributes:
+        used: Whether it has brought an answer.
+    """
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    used: bool = False
+
+
+class _ClosedBetweenRequests(Exception):
+    """The server gave a kept connection up before a request came, as it does when the machine has stood still."""
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """Where a load goes."""
@@ -28,13 +45,18 @@ class Target:
 
 @dataclass(slots=True)
 class Sample:
-    """What one round of a load saw."""
+    """What one round of a load saw.
+
+    Attributes:
+        reconnections: Requests sent again, over a new connection, because the kept one had been closed before them.
+    """
 
     tokens: int = 0
     requests: int = 0
     failures: list[str] = field(default_factory=list)
     ttft_s: list[float] = field(default_factory=list)
     elapsed_s: float = 0.0
+    reconnections: int = 0
 
     @property
     def tokens_per_second(self) -> float:
@@ -60,14 +82,25 @@ async def run(target: Target, *, streams: int, requests: int, tokens: int, alone
 
 
 async def _worker(target: Target, queue: list[int], tokens: int, sample: Sample, *, alone: bool) -> None:
-    address = urlsplit(target.url)
-    reader, writer = await asyncio.open_connection(address.hostname, address.port, limit=_BUFFER_BYTES)
+    connection = await _connect(target)
     try:
         while queue:
-            await _stream(reader, writer, _request(target, queue.pop(), tokens, alone=alone), sample)
+            request = _request(target, queue.pop(), tokens, alone=alone)
+            try:
+                await _stream(connection, request, sample)
+            except _ClosedBetweenRequests:
+                sample.reconnections += 1
+                connection.writer.close()
+                connection = await _connect(target)
+                await _stream(connection, request, sample)
     finally:
-        writer.close()
-        await writer.wait_closed()
+        connection.writer.close()
+        await connection.writer.wait_closed()
+
+
+async def _connect(target: Target) -> _Connection:
+    address = urlsplit(target.url)
+    return _Connection(*await asyncio.open_connection(address.hostname, address.port, limit=_BUFFER_BYTES))
 
 
 def _request(target: Target, number: int, tokens: int, *, alone: bool) -> bytes:
@@ -97,27 +130,39 @@ def _length(number: int, mean: int) -> int:
     return mean // 2 + number * _LENGTH_STRIDE % (mean + 1)
 
 
-async def _stream(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes, sample: Sample) -> None:
+async def _stream(connection: _Connection, request: bytes, sample: Sample) -> None:
     sent = time.perf_counter()
-    writer.write(request)
-    head = await reader.readuntil(b"\r\n\r\n")
+    connection.writer.write(request)
+    head = await _head(connection)
     if not head.startswith(b"HTTP/1.1 200"):
-        raise RuntimeError(f"{head.decode(errors='replace')}{(await reader.read(2000)).decode(errors='replace')}")
+        raise RuntimeError(
+            f"{head.decode(errors='replace')}{(await connection.reader.read(2000)).decode(errors='replace')}"
+        )
     first: float | None = None
     received = bytearray()
     while not received.endswith(b"0\r\n\r\n"):
-        chunk = await reader.read(_BUFFER_BYTES)
+        chunk = await connection.reader.read(_BUFFER_BYTES)
         if not chunk:
             raise ConnectionError("the stream was cut")
         if first is None and _PREFIX in chunk:
             first = time.perf_counter()
         received += chunk
+    connection.used = True
     sample.requests += 1
     if _LAST not in received or first is None:
         sample.failures.append(bytes(received[-300:]).decode(errors="replace"))
         return
     sample.ttft_s.append(first - sent)
     sample.tokens += _completion_tokens(received)
+
+
+async def _head(connection: _Connection) -> bytes:
+    try:
+        return await connection.reader.readuntil(b"\r\n\r\n")
+    except (asyncio.IncompleteReadError, ConnectionResetError) as error:
+        if not connection.used or (isinstance(error, asyncio.IncompleteReadError) and error.partial):
+            raise ConnectionError("the connection broke off before the answer began") from error
+        raise _ClosedBetweenRequests from error
 
 
 def _completion_tokens(received: bytearray) -> int:

@@ -61,6 +61,10 @@ async def measure(ours: load.Target, peer: load.Target, level: Level, rounds: in
                 raise RuntimeError(f"{len(sample.failures)} streams failed, such as: {sample.failures[0]}")
             samples[target].append(sample)
             print(".", end="", flush=True)
+    for name, target in (("Fairlead", ours), ("bare vLLM", peer)):
+        closed = sum(sample.reconnections for sample in samples[target])
+        if closed:
+            print(f"\n{name} closed {closed} connections between requests ({level.name})")
     return _rows(level, samples[ours], samples[peer])
 
 

@@ -30,7 +30,7 @@ class Row:
             return "no bar"
         reached = self.ratio >= self.bar if self.higher_is_better else self.ratio <= self.bar
         sign = "≥" if self.higher_is_better else "≤"
-        return f"{'reached' if reached else 'MISSED'} ({sign} {self.bar})"
+        return f"{'reached' if reached else 'MISSED'} ({sign} {self.bar:.4g})"
 
 
 def row(
@@ -69,7 +69,7 @@ def table(rows: Sequence[Row], *, peer: str) -> str:
     """Return the rows as text."""
     lines = [f"{'':36}{'Fairlead':>14}{peer:>14}{'ratio':>9}  bar"]
     lines += [
-        f"{each.name:36}{each.ours:>14.1f}{each.peer:>14.1f}{each.ratio:>9.3f}  {each.verdict}  [{each.unit}]"
+        f"{each.name:36}{each.ours:>14.1f}{each.peer:>14.1f}{each.ratio:>9.4g}  {each.verdict}  [{each.unit}]"
         for each in rows
     ]
     return "\n".join(lines)
