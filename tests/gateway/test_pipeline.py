@@ -181,6 +181,20 @@ async def test_answers_the_same_question_from_the_cache(gateway: Gateway, upstre
     assert (other.headers["x-fairlead-cache"], len(upstream.seen)) == ("miss", 2)
 
 
+async def test_finds_what_another_gateway_has_kept(
+    gateway: Gateway, upstream: Upstream, valkey: Path, tmp_path: Path
+) -> None:
+    """All gateways share one cache."""
+    question = chat(temperature=0)
+    upstream.script = lambda _seen, line: line.json({"usage": {"prompt_tokens": 1}})
+    first = await gateway.ask(CHAT_PATH, question)
+    await gateway.settled()
+    async with running_gateway(tmp_path, valkey, upstream.port) as other:
+        second = await other.ask(CHAT_PATH, question)
+    assert (first.headers["x-fairlead-cache"], second.headers["x-fairlead-cache"]) == ("miss", "hit")
+    assert (first.body, len(upstream.seen)) == (second.body, 1)
+
+
 @pytest.mark.parametrize(
     "pieces",
     [[CHAT[0], CHAT[1], ENGINE_ERROR, DONE], [CHAT[0], CHAT[1]], [CHAT[0], CHAT[1][:20]]],

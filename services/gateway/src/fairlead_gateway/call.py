@@ -98,17 +98,18 @@ async def parse_form(endpoint: Endpoint, body: bytes, content_type: str | None) 
 def _call(endpoint: Endpoint, values: Mapping[str, object], raw: RawFields, form: Form | None = None) -> Call:
     options = values.get("stream_options")
     prompts, prompt_bytes = _prompts(endpoint, values, raw)
+    choices = _choices(values)
     return Call(
         endpoint=endpoint,
         model=str(values["model"]),
         stream=bool(values.get("stream")),
         include_usage=isinstance(options, dict) and bool(options.get("include_usage")),
         max_output_tokens=_max_output_tokens(endpoint, values),
-        choices=_choices(values),
+        choices=choices,
         tokens_per_event=_tokens_per_event(values),
         prompts=prompts,
         prompt_bytes=prompt_bytes,
-        deterministic=endpoint.computed or _deterministic(values),
+        deterministic=endpoint.computed or (choices == 1 and _deterministic(values)),
         fields=raw,
         form=form,
     )
@@ -236,8 +237,8 @@ def _tokens_per_event(values: Mapping[str, object]) -> int | None:
 
 
 def _deterministic(values: Mapping[str, object]) -> bool:
-    """Greedy, or seeded: a stated temperature of 0, or a seed; and one answer only."""
-    return (values.get("temperature") == 0 or values.get("seed") is not None) and _choices(values) == 1
+    """Greedy, or seeded: a stated temperature of 0, or a seed."""
+    return values.get("temperature") == 0 or values.get("seed") is not None
 
 
 def _with_usage(raw: bytes | memoryview | None) -> bytes:

@@ -4,6 +4,7 @@ Beyond OpenAI's `requests` and `tokens` there are `parallel` (which has no time)
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from fairlead_gateway.buckets import KINDS, Bucket
@@ -37,8 +38,12 @@ def ratelimit_headers(
     return headers
 
 
+@lru_cache(maxsize=4096)
 def duration(milliseconds: int) -> str:
-    """Return a duration as OpenAI's headers write it: `12ms`, `1.5s`, `1m1s`, `3h0m0s`."""
+    """Return a duration as OpenAI's headers write it: `12ms`, `1.5s`, `1m1s`, `3h0m0s`.
+
+    Under load most requests ask for one of the thousand that a window which was just charged has left.
+    """
     if milliseconds < 1000:  # noqa: PLR2004
         return f"{max(milliseconds, 0)}ms"
     seconds, rest = divmod(milliseconds, 1000)
