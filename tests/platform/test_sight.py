@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import pytest
 from charts.dashboards.__main__ import DASHBOARDS
 from charts.dashboards.grafana import Panel
+from charts.dashboards.queries import latest
 
 from tests.sight.prometheus import Prometheus, one_machine, running_prometheus
 from tests.sight.promql import legend_labels, with_values
@@ -54,7 +55,7 @@ def test_every_panel_shows_something(prometheus: Prometheus, panel: Panel) -> No
     "expression",
     [
         'count by (model) (fairlead_replica_phase{phase="ready"} == 1)',
-        "sum by (model) (ray_serve_deployment_replica_healthy)",
+        f"sum by (model) ({latest('ray_serve_deployment_replica_healthy')})",
         "count by (model) (vllm:kv_cache_usage_perc)",
     ],
 )
@@ -62,6 +63,8 @@ def test_it_tells_the_story_of_the_status(prometheus: Prometheus, platform: Plat
     """Replicas, Ray and engines count as many of a model, under its name, as `fairlead status` does."""
 
     def agreed() -> bool:
+        # An engine tells how it is with each of its steps, and only then.
+        platform.chat(max_tokens=5, temperature=1)
         seen = {series["metric"]["model"]: int(series["value"][1]) for series in prometheus.query(expression)}
         return seen == {row["model"]: row["ready"] for row in platform.status()["models"] if row["ready"]}
 
