@@ -17,7 +17,7 @@ def per_second(counter: str, by: str, labels: str = "") -> Query:
 
 
 def latest(gauge: str, labels: str = "") -> str:
-    """Return what a gauge of Ray said last: some are told every ten seconds and forgotten after four."""
+    """Return what a gauge of Ray said last: some are told less often than they are forgotten, after four seconds."""
     return f"last_over_time({gauge}{{{labels}}}[1m])"
 
 
