@@ -9,7 +9,6 @@ from contextlib import contextmanager
 import pytest
 from charts.dashboards.__main__ import DASHBOARDS
 from charts.dashboards.grafana import Panel
-from charts.dashboards.queries import latest
 
 from tests.sight.prometheus import Prometheus, one_machine, running_prometheus
 from tests.sight.promql import legend_labels, with_values
@@ -55,7 +54,7 @@ def test_every_panel_shows_something(prometheus: Prometheus, panel: Panel) -> No
     "expression",
     [
         'count by (model) (fairlead_replica_phase{phase="ready"} == 1)',
-        f"sum by (model) ({latest('ray_serve_deployment_replica_healthy')})",
+        "sum by (model) (ray_serve_deployment_replica_healthy)",
         "count by (model) (vllm:kv_cache_usage_perc)",
     ],
 )
